@@ -1,0 +1,39 @@
+# Everything that is made goes below ./var. VENV=/path uses another virtual environment, and installs nothing.
+VENV ?= var/venv
+PYTHON := $(VENV)/bin/python
+export PYTHONPYCACHEPREFIX := $(CURDIR)/var/cache/python
+export RUFF_CACHE_DIR := $(CURDIR)/var/cache/ruff
+export MYPY_CACHE_DIR := $(CURDIR)/var/cache/mypy
+
+.PHONY: help run test check fmt bench clean tools
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 8
+
+run: ## start everything on this machine: PostgreSQL, Asterisk, agent and web (Ctrl-C stops it)
+	@deploy/embedded/bootstrap run
+	@exec var/venv/bin/python -m deploy.embedded.run
+
+test: check ## run every check and every test; T="tests/deploy -k kill" passes arguments to pytest
+	$(PYTHON) -m pytest -o cache_dir=var/cache/pytest $(T)
+
+check: tools ## check format, lint, types and vendored files
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m mypy
+	$(PYTHON) tools/vendor_assets.py --check
+
+fmt: tools ## format the code and repair what ruff can
+	$(PYTHON) -m ruff format .
+	$(PYTHON) -m ruff check --fix .
+
+bench: tools ## measure: calls, saves, imports and pages
+	$(PYTHON) -m tests.bench
+
+clean: ## remove ./var: packages, databases, logs and secrets
+	rm -rf var
+
+tools:
+ifeq ($(VENV),var/venv)
+	@deploy/embedded/bootstrap test
+endif

@@ -1,0 +1,1 @@
+"""What it takes to run this program: private servers for `make run` and the tests, and production files."""

@@ -1,0 +1,1 @@
+"""A private PostgreSQL and a private Asterisk below one directory."""

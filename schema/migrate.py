@@ -1,0 +1,62 @@
+"""Bring a database to the newest schema, or back: Alembic for the tables, then the functions, triggers and roles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, create_engine, text
+
+HERE = Path(__file__).parent
+SQL = HERE / "sql"
+
+# What can run any number of times, each file after those it builds on; the role comes last, for it grants.
+REPEATABLE = (
+    "functions/peer_addresses.sql",
+    "functions/route_call.sql",
+    "functions/call_requests.sql",
+    "functions/outbox.sql",
+    "role.sql",
+)
+
+# Asterisk reads the tables while we change them, through one connection that every call of a node waits for: rather
+# give up than let a queue form behind us.
+LOCK_TIMEOUT = "4s"
+
+
+def upgrade(url: str) -> None:
+    """Migrate to the newest revision and apply the repeatable SQL, in one transaction."""
+    with _connection(url) as (connection, config):
+        command.upgrade(config, "head")
+        for name in REPEATABLE:
+            execute_file(connection, name)
+
+
+def downgrade(url: str, revision: str) -> None:
+    """Go back to `revision`; `base` removes everything that is ours, data included."""
+    with _connection(url) as (_, config):
+        command.downgrade(config, revision)
+
+
+def execute_file(connection: Connection, name: str) -> None:
+    """Run one of our .sql files as it stands (no parameters, so a % or a colon means itself)."""
+    connection.connection.cursor().execute((SQL / name).read_text())
+
+
+@contextmanager
+def _connection(url: str) -> Iterator[tuple[Connection, Config]]:
+    """A transaction in which no other migration runs, and Alembic set up to use it."""
+    config = Config()
+    config.set_main_option("script_location", str(HERE))
+    engine = create_engine(url)
+    try:
+        with engine.begin() as connection:
+            connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"))
+            connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('asterisk-admin migrate'))"))
+            config.attributes["connection"] = connection
+            yield connection, config
+    finally:
+        engine.dispose()

@@ -1,0 +1,56 @@
+-- The dialplan's questions: answered as they are inserted, read back by id, dropped by the day.
+
+CREATE OR REPLACE FUNCTION asterisk.answer_call_request() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+DECLARE
+    answer public.call_answer;
+BEGIN
+    answer := public.route_call(
+        CASE WHEN NEW.customer_id ~ '^[0-9a-f-]{36}$' THEN NEW.customer_id::uuid END,
+        NEW.dialed, NEW.caller, NEW.endpoint);
+    NEW.verdict := answer.verdict;
+    NEW.reason := answer.reason;
+    NEW.cause := answer.cause;
+    NEW.number := answer.number;
+    NEW.caller_id := answer.caller_id;
+    NEW.legs := answer.legs;
+    NEW.max_seconds := answer.max_seconds;
+    RETURN NEW;
+END $$;
+
+CREATE OR REPLACE TRIGGER answer_call_request
+    BEFORE INSERT ON asterisk.call_requests
+    FOR EACH ROW EXECUTE FUNCTION asterisk.answer_call_request();
+
+-- The answers a dialplan may still be waiting for. The bound keeps the read within one or two partitions.
+CREATE OR REPLACE VIEW asterisk.call_answers AS
+    SELECT id, verdict, reason, cause, number, caller_id, legs, max_seconds
+    FROM asterisk.call_requests
+    WHERE requested_at > now() - interval '1 minute';
+
+CREATE OR REPLACE FUNCTION public.keep_partitions(days_kept integer DEFAULT 90) RETURNS void
+LANGUAGE plpgsql AS $$
+-- Make the partitions of the next days and drop the call requests older than `days_kept` days. The agents call this
+-- at their start and every hour; without it rows go to the default partition, and nothing is lost.
+DECLARE
+    day date;
+    partition text;
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtext('keep_partitions'));
+    FOR day IN SELECT current_date + n FROM generate_series(0, 7) AS n LOOP
+        partition := 'call_requests_' || to_char(day, 'YYYYMMDD');
+        CONTINUE WHEN to_regclass('asterisk.' || partition) IS NOT NULL
+            OR EXISTS (SELECT FROM asterisk.call_requests_default
+                       WHERE requested_at >= day AND requested_at < day + 1);
+        EXECUTE format('CREATE TABLE asterisk.%I PARTITION OF asterisk.call_requests FOR VALUES FROM (%L) TO (%L)',
+                       partition, day::timestamptz, (day + 1)::timestamptz);
+    END LOOP;
+    FOR partition IN
+        SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+        WHERE i.inhparent = 'asterisk.call_requests'::regclass AND c.relname ~ '^call_requests_[0-9]{8}$'
+          AND right(c.relname, 8)::date < current_date - days_kept
+    LOOP
+        EXECUTE format('DROP TABLE asterisk.%I', partition);
+    END LOOP;
+    DELETE FROM asterisk.call_requests_default WHERE requested_at < current_date - days_kept;
+END $$;

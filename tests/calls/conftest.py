@@ -1,0 +1,275 @@
+"""A real Asterisk with its agent, on a database of its own, and a small carrier whose calls the tests place.
+
+What is stored here is committed, for Asterisk must see it. Tests share the carrier and add what they need of their own.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from pydantic import SecretStr
+from sqlalchemy import create_engine, text
+
+from deploy.embedded.asterisk import Asterisk, unpacked_root
+from deploy.embedded.postgres import Postgres
+from deploy.embedded.process import free_port
+from tests.calls import sip
+from tests.calls.sip import Peer
+from tests.conftest import SECRET_KEY
+from webapp import create_app, store
+from webapp.asterisk.check import check
+from webapp.config import Settings
+from webapp.customers.models import Customer
+from webapp.dids import operations
+from webapp.dids.models import Did
+from webapp.dids.schemas import AllocationSchema, DidRangeSchema
+from webapp.ext import db
+from webapp.extensions.models import Extension
+from webapp.gateways.models import Gateway
+from webapp.providers.models import Provider
+from webapp.routes.models import Route
+
+AMI_SECRET = "agent-secret-for-tests"
+DB_PASSWORD = "asterisk-password-for-tests"
+NODE = "pbx1"
+
+
+@pytest.fixture(scope="session")
+def calls_url(cluster: Postgres, empty_database: str) -> str:
+    cluster.create_database("calls", template=empty_database)
+    url = cluster.url("calls")
+    environment = {
+        **os.environ,
+        "DATABASE_URL": url,
+        "SECRET_KEY": SECRET_KEY,
+        "ASTERISK_DB_PASSWORD": DB_PASSWORD,
+    }
+    # A copied database has none of the settings that belong to the role in this database.
+    for command in ("migrate", "asterisk-password"):
+        subprocess.run([sys.executable, "-m", "webapp.cli", command], env=environment, check=True)
+    return url
+
+
+@pytest.fixture(scope="session")
+def asterisk(cluster: Postgres, calls_url: str) -> Iterator[Asterisk]:
+    var = Path(os.environ.get("ASTERISK_ROOT_PARENT", "var"))
+    with tempfile.TemporaryDirectory(prefix="aa-ast-", ignore_cleanup_errors=True) as directory:
+        Path(directory).chmod(0o755)
+        asterisk = Asterisk(
+            Path(directory) / "asterisk",
+            unpacked_root(var),
+            {
+                "NODE": NODE,
+                "SIP_BIND": "127.0.0.1",
+                "SIP_PORT": str(free_port()),
+                "RTP_START": "20000",
+                "RTP_END": "20400",
+                "AMI_PORT": str(free_port()),
+                "AMI_SECRET": AMI_SECRET,
+                "DB_HOST": "127.0.0.1",
+                "DB_PORT": str(cluster.port),
+                "DB_NAME": "calls",
+                "DB_PASSWORD": DB_PASSWORD,
+            },
+        )
+        asterisk.start()
+        asterisk.wait_booted()
+        yield asterisk
+        asterisk.stop()
+        sip.kill_all()
+
+
+class AgentProcess:
+    """The agent as it runs in production: a process of its own."""
+
+    def __init__(self, environment: dict[str, str], log: Path) -> None:
+        self.environment = environment
+        self.log = log
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self.log.open("ab") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "webapp.cli", "agent"],
+                env=self.environment,
+                stdout=output,
+                stderr=output,
+            )
+
+    def stop(self) -> None:
+        if self.process:
+            self.process.terminate()
+            self.process.wait(10)
+            self.process = None
+
+
+@pytest.fixture(scope="session")
+def agent(asterisk: Asterisk, calls_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AgentProcess]:
+    environment = {
+        **os.environ,
+        "DATABASE_URL": calls_url,
+        "SECRET_KEY": SECRET_KEY,
+        "NODE": NODE,
+        "AMI_PORT": asterisk.values["AMI_PORT"],
+        "AMI_SECRET": AMI_SECRET,
+    }
+    agent = AgentProcess(environment, tmp_path_factory.mktemp("agent") / "agent.log")
+    agent.start()
+    yield agent
+    agent.stop()
+
+
+@pytest.fixture(scope="session")
+def calls_app(calls_url: str) -> Flask:
+    settings = Settings(database_url=calls_url, secret_key=SecretStr(SECRET_KEY), _env_file=None)
+    app = create_app(settings)
+    app.config.update(TESTING=True, WTF_CSRF_ENABLED=False)
+    return app
+
+
+def query(url: str, statement: str, **values: Any) -> list[Any]:
+    engine = create_engine(url)
+    try:
+        with engine.begin() as connection:
+            return list(connection.execute(text(statement), values))
+    finally:
+        engine.dispose()
+
+
+def until(find: Callable[[], Any], what: str, timeout: float = 15) -> Any:
+    """Wait until `find` finds something, and return it."""
+    deadline = time.monotonic() + timeout
+    while not (found := find()):
+        assert time.monotonic() < deadline, f"waited in vain for {what}"
+        time.sleep(0.05)
+    return found
+
+
+@dataclass
+class Carrier:
+    """The carrier of the call tests. Gateways and customers' PBXs are told apart by their loopback address."""
+
+    url: str
+    first: Peer  # The gateway that is tried first ...
+    second: Peer  # ... and the one after it.
+    acme: Peer  # A customer with a PBX.
+    beta: Peer  # Another one.
+    stranger: Peer
+    ids: dict[str, Any]
+
+    def phone(self, number: int) -> Peer:
+        """The phone of office (100, 101) or of neighbour (200 stands for its 100)."""
+        return Peer(
+            f"127.0.0.{100 + number % 100 + number // 200 * 50}",
+            5060,
+            asterisk=self.first.asterisk,
+            workdir=self.first.workdir,
+        )
+
+    def settled(self) -> None:
+        """Wait until the agent has done all it owes."""
+        owed = "SELECT count(*) FROM outbox WHERE done_at IS NULL"
+        until(lambda: query(self.url, owed)[0][0] == 0, "the outbox to be empty")
+
+    def did(self, number: str, customer: str | None = None, destination: str | None = None) -> Did:
+        """A new number, given to a customer or to nobody."""
+        operations.create_range(DidRangeSchema(number=number, provider_id=self.ids["provider"]))
+        did = db.session.query(Did).filter_by(number=number).one()
+        if customer:
+            operations.allocate(did, AllocationSchema(customer_id=self.ids[customer], destination=destination))
+        return did
+
+    def cdrs(self, number: str, count: int) -> list[Any]:
+        """The call records of calls to a number, when there are as many as there should be."""
+        statement = "SELECT * FROM asterisk.cdr WHERE number = :number ORDER BY uniqueid, sequence::int"
+        return list(
+            until(
+                lambda: (found := query(self.url, statement, number=number)) and len(found) >= count and found,
+                f"{count} call records for {number}",
+            )
+        )
+
+
+@pytest.fixture(scope="session")
+def _carrier(
+    calls_app: Flask,
+    calls_url: str,
+    asterisk: Asterisk,
+    agent: AgentProcess,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Carrier:
+    workdir = tmp_path_factory.mktemp("sip")
+    sip_port = int(asterisk.values["SIP_PORT"])
+
+    def peer(address: str) -> Peer:
+        return Peer(address, 5060, asterisk=("127.0.0.1", sip_port), workdir=workdir)
+
+    with calls_app.app_context():
+        provider = Provider(name="Provider")
+        store.save(provider)
+        first = Gateway(name="first", provider_id=provider.id, ip_address="127.0.0.11", qualify_frequency=0)
+        second = Gateway(
+            name="second",
+            provider_id=provider.id,
+            ip_address="127.0.0.12",
+            qualify_frequency=0,
+            tech_prefix="77",
+            inbound_strip=1,
+            inbound_prepend="55",
+        )
+        acme = Customer(code="acme", name="Acme", type="trunk", trunk_ip=["127.0.0.21"])
+        beta = Customer(code="beta", name="Beta", type="trunk", trunk_ip=["127.0.0.22"])
+        office = Customer(code="office", name="Office", type="extension")
+        neighbour = Customer(code="neighbour", name="Neighbour", type="extension")
+        store.save(first, second, acme, beta, office, neighbour)
+        store.save(
+            Extension(customer_id=office.id, extension="100", name="João", secret="se;cret^3B-100"),
+            Extension(customer_id=office.id, extension="101", secret="secret-of-101"),
+            Extension(customer_id=neighbour.id, extension="200", secret="secret-of-200"),
+        )
+        store.save(
+            Route(name="all, spare", pattern="5521.", gateway_id=second.id, priority=20),
+            Route(name="all", pattern="55.", gateway_id=first.id, priority=10),
+        )
+        ids = {
+            "provider": provider.id,
+            "first": first.id,
+            "second": second.id,
+            "acme": acme.id,
+            "beta": beta.id,
+            "office": office.id,
+            "neighbour": neighbour.id,
+        }
+    until(lambda: query(calls_url, "SELECT 1 FROM nodes WHERE asterisk_up"), "the agent to sign in")
+    return Carrier(
+        calls_url,
+        peer("127.0.0.11"),
+        peer("127.0.0.12"),
+        peer("127.0.0.21"),
+        peer("127.0.0.22"),
+        peer("127.0.0.99"),
+        ids,
+    )
+
+
+@pytest.fixture
+def carrier(_carrier: Carrier, calls_app: Flask, asterisk: Asterisk, agent: AgentProcess) -> Iterator[Carrier]:
+    """The carrier, in an application context; afterwards Asterisk's tables must be what they should."""
+    seen = [path.stat().st_size for path in (asterisk.log_path, agent.log)]
+    with calls_app.app_context():
+        yield _carrier
+        sip.kill_all()
+        # pytest shows this when the test failed.
+        for path, start in zip((asterisk.log_path, agent.log), seen, strict=True):
+            print(f"---- {path.name}\n{path.read_bytes()[start:].decode(errors='replace')}")
+        assert check(db.session()) == []

@@ -1,0 +1,109 @@
+"""What the tests share: one PostgreSQL for the run, the application on it, and people who sign in."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from flask_sqlalchemy.session import Session
+from pydantic import SecretStr
+from sqlalchemy import text
+from sqlalchemy.orm import scoped_session
+
+from deploy.embedded.postgres import Postgres
+from schema import migrate
+from webapp import create_app
+from webapp.accounts.models import User
+from webapp.asterisk.check import check
+from webapp.config import Settings
+from webapp.ext import db
+
+SECRET_KEY = "a key for tests, long enough to be taken"
+PASSWORD = "correct horse"
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Postgres]:
+    """A PostgreSQL of our own, without fsync. (Not below pytest's folders, which its user may not enter.)"""
+    with tempfile.TemporaryDirectory(prefix="aa-pg-", ignore_cleanup_errors=True) as directory:
+        path = Path(directory)
+        path.chmod(0o755)
+        postgres = Postgres(path / "cluster", fast=True)
+        postgres.start()
+        yield postgres
+        postgres.stop("immediate")
+
+
+@pytest.fixture(scope="session")
+def empty_database(cluster: Postgres) -> str:
+    """The name of a migrated database that others are copied from."""
+    cluster.create_database("migrated")
+    migrate.upgrade(cluster.url("migrated"))
+    return "migrated"
+
+
+@pytest.fixture(scope="session")
+def database_url(cluster: Postgres, empty_database: str) -> str:
+    """Where the tests work that put nothing into the database for good."""
+    cluster.create_database("pages", template=empty_database)
+    return cluster.url("pages")
+
+
+@pytest.fixture(scope="session")
+def app(database_url: str) -> Flask:
+    os.environ.pop("DATABASE_URL", None)
+    settings = Settings(database_url=database_url, secret_key=SecretStr(SECRET_KEY), _env_file=None)
+    app = create_app(settings)
+    app.config.update(TESTING=True, WTF_CSRF_ENABLED=False)
+    return app
+
+
+@pytest.fixture
+def session(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[scoped_session[Session]]:
+    """What a test commits is a savepoint in a transaction that is rolled back.
+
+    Before that the one invariant must hold: Asterisk's tables are exactly what the stored things make of them.
+    """
+    with app.app_context(), db.engine.connect() as connection:
+        outer = connection.begin()
+        monkeypatch.setitem(db.engines, None, connection)
+        db.session.remove()
+        db.session.configure(join_transaction_mode="create_savepoint")
+        yield db.session
+        db.session.remove()
+        connection.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
+        assert check(db.session()) == []
+        db.session.remove()
+        outer.rollback()
+
+
+@pytest.fixture
+def operator(session: scoped_session[Session]) -> User:
+    """Who does the daily work."""
+    return make_user("olga", "operator")
+
+
+@pytest.fixture
+def client(app: Flask, operator: User) -> FlaskClient:
+    """A browser in which the operator is signed in."""
+    return signed_in(app, operator.username)
+
+
+def make_user(username: str, role: str) -> User:
+    user = User(username=username, role=role, language="en")
+    user.set_password(PASSWORD)
+    db.session.add(user)
+    db.session.commit()
+    return user
+
+
+def signed_in(app: Flask, username: str) -> FlaskClient:
+    client = app.test_client()
+    response = client.post("/login", data={"username": username, "password": PASSWORD})
+    assert response.status_code == 302, response.text
+    return client

@@ -1,0 +1,58 @@
+"""Asterisk Admin: operators manage customers, numbers and routes; Asterisk reads what follows from it."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from webapp.config import Settings
+
+# One folder for each thing an operator sees; its pages are in views.py.
+AREAS = ("accounts", "dashboard", "customers", "extensions", "dids", "providers", "gateways", "routes")
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The web application. Without `settings` they come from the environment; SettingsError if they make no sense."""
+    # Imported here, because the agent shares this package and has no use for Flask.
+    from flask import Flask
+    from werkzeug.middleware.proxy_fix import ProxyFix
+
+    from webapp import config, logs, pages
+    from webapp.ext import babel, csrf, db, login
+
+    settings = settings or config.load(config.Settings)
+    logs.configure(settings.log_level)
+    app = Flask(__name__)
+    app.config.update(
+        SECRET_KEY=settings.secret_key.get_secret_value(),
+        SQLALCHEMY_DATABASE_URI=settings.database_url,
+        SQLALCHEMY_ENGINE_OPTIONS={
+            "pool_pre_ping": True,
+            "connect_args": {
+                "application_name": "web",
+                "connect_timeout": 5,
+                "options": "-c statement_timeout=30s -c lock_timeout=10s",
+            },
+        },
+        SESSION_COOKIE_NAME="asterisk_admin",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=settings.https,
+        MAX_CONTENT_LENGTH=1024 * 1024,
+        WTF_CSRF_TIME_LIMIT=None,  # As long as the session: a form left open over lunch must still be saved.
+        BABEL_DEFAULT_TIMEZONE="America/Sao_Paulo",
+    )
+    if settings.proxies:
+        hops = settings.proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    db.init_app(app)
+    csrf.init_app(app)
+    login.init_app(app)
+    babel.init_app(app, locale_selector=pages.locale)
+    for area in AREAS:
+        app.register_blueprint(import_module(f"webapp.{area}.views").bp)
+    pages.register(app)
+    return app

@@ -1,0 +1,116 @@
+"""The agent's side of the database: notices of new work, and the node's own row."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import psycopg2
+import structlog
+from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT
+from sqlalchemy import Engine, create_engine, func, select, text
+from sqlalchemy.dialects.postgresql import insert
+
+from webapp.settings.models import Node
+
+log = structlog.get_logger()
+
+# A database that hangs must not hang the agent: connect, queries and a silent peer all have their limits.
+_CONNECT: dict[str, Any] = {
+    "connect_timeout": 3,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "options": "-c statement_timeout=10s -c lock_timeout=5s",
+}
+
+
+def engine(url: str, node: str) -> Engine:
+    return create_engine(
+        url, pool_pre_ping=True, pool_size=2, connect_args={**_CONNECT, "application_name": f"agent-{node}"}
+    )
+
+
+class Listener:
+    """Sets `woken` when something is put into the outbox. It connects again by itself, and wakes us when it has,
+    for a notice given meanwhile is lost."""
+
+    def __init__(self, url: str, woken: asyncio.Event, retry_seconds: float = 1.0) -> None:
+        self._dsn = url.replace("postgresql+psycopg2://", "postgresql://")
+        self._woken = woken
+        self._retry_seconds = retry_seconds
+        self._lost = asyncio.Event()
+
+    async def run(self) -> None:
+        while True:
+            try:
+                connection = await asyncio.to_thread(self._connect)
+            except psycopg2.OperationalError as error:
+                log.warning("database is away", reason=str(error).strip().splitlines()[0])
+                await asyncio.sleep(self._retry_seconds)
+                continue
+            try:
+                await self._listen(connection)
+            finally:
+                connection.close()
+
+    def _connect(self) -> psycopg2.extensions.connection:
+        connection: psycopg2.extensions.connection = psycopg2.connect(self._dsn, **_CONNECT)
+        return connection
+
+    async def _listen(self, connection: psycopg2.extensions.connection) -> None:
+        """Until the connection is lost."""
+        loop = asyncio.get_running_loop()
+        descriptor = connection.fileno()
+        self._lost.clear()
+        try:
+            connection.set_isolation_level(ISOLATION_LEVEL_AUTOCOMMIT)
+            with connection.cursor() as cursor:
+                cursor.execute("LISTEN outbox")
+        except psycopg2.Error as error:
+            log.warning("database is away", reason=str(error).strip())
+            return
+        loop.add_reader(descriptor, self._readable, connection)
+        self._woken.set()
+        try:
+            await self._lost.wait()
+        finally:
+            loop.remove_reader(descriptor)
+
+    def _readable(self, connection: psycopg2.extensions.connection) -> None:
+        try:
+            connection.poll()
+        except psycopg2.Error as error:
+            log.warning("database connection lost", reason=str(error).strip().splitlines()[0])
+            self._lost.set()
+            return
+        if connection.notifies:
+            connection.notifies.clear()
+            self._woken.set()
+
+
+def sign_in(engine: Engine, node: str, asterisk_up: bool, detail: str) -> None:
+    """Say that this node's agent lives, and whether its Asterisk does. The first time, the node enters the books."""
+    values = {"seen_at": func.clock_timestamp(), "asterisk_up": asterisk_up, "detail": detail}
+    with engine.begin() as connection:
+        statement = insert(Node).values(name=node, **values)
+        connection.execute(statement.on_conflict_do_update(index_elements=[Node.name], set_=values))
+
+
+def keep_partitions(engine: Engine) -> None:
+    """Make the partitions of the next days and drop what is older than is kept."""
+    with engine.begin() as connection:
+        connection.execute(text("SELECT public.keep_partitions()"))
+
+
+def is_up(engine: Engine, node: str) -> tuple[bool, str]:
+    """Whether the agent of a node signed in lately and has its Asterisk, with a sentence about it."""
+    alive = Node.seen_at > func.now() - func.make_interval(0, 0, 0, 0, 0, 0, 15)
+    with engine.connect() as connection:
+        row = connection.execute(select(Node.asterisk_up, Node.detail, alive).where(Node.name == node)).one_or_none()
+    if row is None:
+        return False, f"No agent has ever signed in for {node}."
+    up, detail, is_alive = row
+    if not is_alive:
+        return False, f"The agent of {node} has not signed in for 15 seconds."
+    return (True, f"{node} is up.") if up else (False, f"Asterisk on {node} is away: {detail}.")

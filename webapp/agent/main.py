@@ -1,0 +1,116 @@
+"""The agent beside an Asterisk: wait for work, do it, sign in; all of it again when something was away."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+
+import structlog
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+
+from webapp.agent import database, outbox
+from webapp.agent.ami import Ami, AmiDown, AmiError
+from webapp.config import AgentSettings
+
+log = structlog.get_logger()
+
+TICK_SECONDS = 5.0  # How often to sign in, and to look for work in case a notice was lost.
+RETRY_SECONDS = 1.0  # How soon to try again what failed.
+HOUSEKEEPING_SECONDS = 3600.0
+
+
+class Agent:
+    """One per node. `state` is what it says of its Asterisk when it signs in."""
+
+    def __init__(self, settings: AgentSettings, engine: Engine) -> None:
+        self.settings = settings
+        self.engine = engine
+        self.woken = asyncio.Event()
+        self.detail = "not connected yet"
+        self.started = ""  # When the Asterisk that we know the caches of was started.
+        self.ami = Ami(
+            settings.ami_host,
+            settings.ami_port,
+            settings.ami_username,
+            settings.ami_secret.get_secret_value(),
+            on_event=None,
+            on_state=self._ami_state,
+        )
+
+    async def run(self) -> None:
+        """For ever. Only cancelling it ends it."""
+        listener = asyncio.create_task(database.Listener(self.settings.database_url, self.woken).run())
+        self.ami.start()
+        housekeeping_due = 0.0
+        try:
+            while True:
+                self.woken.clear()
+                pause = TICK_SECONDS
+                try:
+                    await asyncio.to_thread(
+                        database.sign_in, self.engine, self.settings.node, self.ami.connected, self.detail
+                    )
+                    if time.monotonic() >= housekeeping_due:
+                        await asyncio.to_thread(self._keep_house)
+                        housekeeping_due = time.monotonic() + HOUSEKEEPING_SECONDS
+                    if not await self._work():
+                        pause = RETRY_SECONDS
+                except DBAPIError as error:
+                    log.warning("database is away", reason=str(error.orig).strip().splitlines()[0])
+                    pause = RETRY_SECONDS
+                try:
+                    await asyncio.wait_for(self.woken.wait(), pause)
+                except TimeoutError:
+                    continue
+        finally:
+            listener.cancel()
+            self.ami.close()
+
+    async def _work(self) -> bool:
+        """What this node's Asterisk is owed. False: something failed and should be tried again soon."""
+        if not self.ami.connected:
+            return True  # Its coming back wakes us.
+        try:
+            started = await self._started()
+            if started != self.started:
+                await outbox.start_afresh(self.engine, self.settings.node, self.ami)
+                self.started = started
+                log.info("caches begun afresh", asterisk_started=started)
+            return await outbox.deliver(self.engine, self.settings.node, self.ami)
+        except (AmiDown, AmiError, outbox.DatabaseAway) as error:
+            self.detail = str(error)
+            log.warning("work failed", reason=str(error))
+            return False
+
+    async def _started(self) -> str:
+        """When this Asterisk was started: another time means another process, of whose caches we know nothing."""
+        status = (await self.ami.call({"Action": "CoreStatus"}))[0]
+        return f"{status['CoreStartupDate']} {status['CoreStartupTime']}"
+
+    def _ami_state(self, state: str, reason: str) -> None:
+        self.detail = "" if state == "up" else reason
+        if state == "up":
+            log.info("connected to Asterisk")
+        else:
+            log.warning("Asterisk is away", state=state, reason=reason)
+        self.woken.set()
+
+    def _keep_house(self) -> None:
+        database.keep_partitions(self.engine)
+        outbox.forget_old(self.engine)
+
+
+async def run(settings: AgentSettings) -> None:
+    """Until SIGTERM or SIGINT."""
+    engine = database.engine(settings.database_url, settings.node)
+    task = asyncio.create_task(Agent(settings, engine).run())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    try:
+        await task
+    except asyncio.CancelledError:
+        log.info("agent ends")
+    finally:
+        engine.dispose()

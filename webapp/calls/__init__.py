@@ -1,0 +1,1 @@
+"""Calls: what was said for how long, and what it is worth."""

@@ -1,0 +1,180 @@
+"""The command `asterisk-admin`: what is done from a shell rather than a browser."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import ParamSpec, TypeVar, cast
+
+import click
+import psycopg2
+from psycopg2.extensions import encrypt_password
+from sqlalchemy import create_engine, select
+from sqlalchemy.exc import OperationalError
+
+from schema import migrate
+from webapp import config, create_app, logs
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def main() -> None:
+    """Entry point: a setting that makes no sense or a database that is away ends in one sentence."""
+    try:
+        group(prog_name="asterisk-admin")
+    except config.SettingsError as error:
+        sys.exit(f"Settings: {error}.")
+    except OperationalError as error:
+        sys.exit(f"The database does not answer: {str(error.orig).strip().splitlines()[0]}")
+
+
+@click.group(help=__doc__)
+def group() -> None:
+    pass
+
+
+def in_application(command: Callable[P, R]) -> Callable[P, R]:
+    """Run a command where stored things can be read and saved."""
+
+    @wraps(command)
+    def run(*arguments: P.args, **options: P.kwargs) -> R:
+        with create_app().app_context():
+            return command(*arguments, **options)
+
+    return run
+
+
+@group.command("migrate")
+@click.option("--back-to", metavar="REVISION", help="Go back to this revision instead; `base` removes everything.")
+def migrate_command(back_to: str | None) -> None:
+    """Bring the database to the newest schema."""
+    url = config.load(config.Settings).database_url
+    if back_to:
+        migrate.downgrade(url, back_to)
+    else:
+        migrate.upgrade(url)
+
+
+@group.command("asterisk-password")
+def asterisk_password() -> None:
+    """Set the password of database role `asterisk` to ASTERISK_DB_PASSWORD."""
+    password = os.environ.get("ASTERISK_DB_PASSWORD", "")
+    if len(password) < 12:
+        sys.exit("ASTERISK_DB_PASSWORD must have at least 12 characters.")
+    engine = create_engine(config.load(config.Settings).database_url)
+    with engine.begin() as connection:
+        # What is sent is a verifier, so the password cannot end up in the server's log.
+        driver = cast(psycopg2.extensions.connection, connection.connection.driver_connection)
+        verifier = encrypt_password(password, "asterisk", scope=driver, algorithm="scram-sha-256")
+        connection.exec_driver_sql("ALTER ROLE asterisk PASSWORD %s", (verifier,))
+    engine.dispose()
+
+
+@group.command("asterisk-conf")
+@click.argument("target", type=click.Path(path_type=Path))
+def asterisk_conf(target: Path) -> None:
+    """Write Asterisk's configuration files to TARGET, filled in from the environment."""
+    from webapp.asterisk.conf import fill
+
+    try:
+        fill(os.environ, target)
+    except (ValueError, OSError) as error:
+        sys.exit(str(error))
+
+
+@group.command("agent")
+@click.option("--node", help="Name of this Asterisk server; else NODE.")
+def agent(node: str | None) -> None:
+    """Run the agent beside an Asterisk, until it is stopped."""
+    from webapp.agent.main import run
+
+    settings = _agent_settings(node)
+    logs.configure(settings.log_level)
+    asyncio.run(run(settings))
+
+
+@group.command("agent-status")
+@click.option("--node", help="Name of the Asterisk server; else NODE.")
+def agent_status(node: str | None) -> None:
+    """Say whether the agent of a node and its Asterisk are up; exit status 1 if not."""
+    from webapp.agent.database import is_up
+
+    settings = _agent_settings(node)
+    engine = create_engine(settings.database_url)
+    up, sentence = is_up(engine, settings.node)
+    engine.dispose()
+    click.echo(sentence)
+    sys.exit(0 if up else 1)
+
+
+def _agent_settings(node: str | None) -> config.AgentSettings:
+    if node:
+        os.environ["NODE"] = node
+    return config.load(config.AgentSettings)
+
+
+@group.command()
+@click.option("--repair", is_flag=True, help="Set right what is wrong.")
+@in_application
+def check(repair: bool) -> None:
+    """Compare Asterisk's tables with what they should hold; exit status 1 if they differ."""
+    from webapp import store
+    from webapp.asterisk.check import check as differences
+    from webapp.ext import db
+
+    changes = store.repair().changes if repair else differences(db.session())
+    for change in changes:
+        what = "missing" if change.before is None else "left over" if change.after is None else "different"
+        click.echo(f"{what}: {change.table} {'/'.join(map(str, change.key))} ({change.owner})")
+    if not changes:
+        click.echo("Asterisk's tables are what they should be.")
+    elif repair:
+        click.echo(f"{len(changes)} rows set right.")
+    else:
+        sys.exit(1)
+
+
+@group.command("create-admin")
+@in_application
+def create_admin() -> None:
+    """Create the first administrator, `admin`, with ADMIN_PASSWORD or a password that is printed once."""
+    from webapp import store
+    from webapp.accounts.models import User
+    from webapp.ext import db
+
+    if db.session.scalar(select(User.id).where(User.role == "admin").limit(1)):
+        return
+    given = os.environ.get("ADMIN_PASSWORD", "")
+    password = given or secrets.token_urlsafe(12)
+    user = User(username="admin", role="admin")
+    try:
+        user.set_password(password)
+    except ValueError as error:
+        sys.exit(f"ADMIN_PASSWORD: {error}.")
+    store.save(user)
+    if not given:
+        click.echo(f"Password of user admin: {password}")
+
+
+@group.command()
+@click.option("--show", is_flag=True, help="Print the SIP credentials of the demonstration's phones.")
+@in_application
+def demo(show: bool) -> None:
+    """Fill an empty database with a small demonstration."""
+    from webapp import demonstration
+
+    if show:
+        for user, secret in demonstration.phones():
+            click.echo(f"{user}  {secret}")
+    elif demonstration.seed():
+        click.echo("The demonstration is in the database.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""Settings: read once from the environment or a .env file; a missing or senseless one stops the start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+T = TypeVar("T", bound="Settings")
+
+
+class SettingsError(Exception):
+    """A setting is missing or makes no sense; the text says which and why, and never shows a value."""
+
+
+def _postgresql(url: str) -> str:
+    """Name the driver: since SQLAlchemy 2.1 a bare `postgresql://` would load psycopg 3, which we do not use."""
+    for scheme in ("postgresql+psycopg2://", "postgresql://", "postgres://"):
+        if url.startswith(scheme):
+            return "postgresql+psycopg2://" + url.removeprefix(scheme)
+    raise ValueError("must start with postgresql://")
+
+
+def _long_enough(key: SecretStr) -> SecretStr:
+    if len(key.get_secret_value().encode()) < 32:
+        raise ValueError("must have at least 32 characters")
+    return key
+
+
+class Settings(BaseSettings):
+    """Everything that differs from one installation to the next. `.env.example` explains each."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", hide_input_in_errors=True)
+
+    database_url: Annotated[str, AfterValidator(_postgresql)]
+    secret_key: Annotated[SecretStr, AfterValidator(_long_enough)]
+    https: bool = False  # Whether browsers reach us over TLS: cookies are then sent over nothing else.
+    proxies: int = Field(default=0, ge=0, le=5)  # How many reverse proxies stand in front of the web process.
+    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+
+
+class AgentSettings(Settings):
+    """What the agent beside an Asterisk needs besides."""
+
+    node: str = Field(default="pbx1", pattern=r"^[A-Za-z0-9-]{1,40}$")
+    ami_host: str = "127.0.0.1"
+    ami_port: int = Field(default=5038, ge=1, le=65535)
+    ami_username: str = "agent"
+    ami_secret: SecretStr
+    asterisk_spool_path: Path = Path("/var/spool/asterisk/outgoing")
+
+
+def load(kind: type[T]) -> T:
+    """The settings, or a SettingsError that names every one that is wrong."""
+    try:
+        return kind()
+    except ValidationError as error:
+        sentences = [f"{str(e['loc'][0]).upper()}: {_reason(e['type'], e['msg'])}" for e in error.errors()]
+        raise SettingsError("; ".join(sentences)) from None
+
+
+def _reason(kind: str, message: str) -> str:
+    return "is not set" if kind == "missing" else message.removeprefix("Value error, ")

@@ -1,0 +1,70 @@
+"""What is valid for a customer."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from webapp.validation import (
+    N_,
+    Codecs,
+    CustomerCode,
+    DisplayName,
+    E164OrNothing,
+    IpNetworks,
+    Port,
+    Schema,
+    at,
+)
+
+
+class CustomerSchema(Schema):
+    code: CustomerCode = Field(
+        title=N_("Code"), description=N_("Short name; the phones of the customer log in as code-number.")
+    )
+    name: DisplayName = Field(title=N_("Name"))
+    type: Literal["trunk", "extension"] = Field(
+        title=N_("Type"),
+        json_schema_extra={
+            "choices": {
+                "trunk": N_("Trunk: a PBX at fixed addresses"),
+                "extension": N_("Extensions: phones that register"),
+            }
+        },
+    )
+    enabled: bool = Field(True, title=N_("Enabled"))
+    price_plan_id: uuid.UUID | None = Field(None, title=N_("Price plan"))
+    caller_id: E164OrNothing = Field(
+        "",
+        title=N_("Default caller number"),
+        description=N_("Shown when a call presents no number of the customer's own."),
+    )
+    trunk_ip: IpNetworks = Field(
+        [],
+        title=N_("Trunk addresses"),
+        description=N_("Addresses or networks (CIDR) of the PBX, one in each line. Calls go to the single addresses."),
+        json_schema_extra={"widget": "lines"},
+    )
+    trunk_port: Port = Field(5060, title=N_("Trunk port"))
+    codecs: Codecs = Field(["alaw", "ulaw"], title=N_("Codecs"), description=N_("In order of preference."))
+
+    REFUSALS = {
+        "uq_customers_code": ("code", N_("Another customer has this code.")),
+        "fk_customers_price_plan_id_price_plans": ("price_plan_id", N_("This price plan no longer exists.")),
+        "fk_extensions_customer_id_customer_type_customers": (
+            "type",
+            N_("This customer has extensions; delete them before you change the type."),
+        ),
+        "ex_peer_addresses_overlap": (
+            "trunk_ip",
+            N_("One of these addresses already belongs to another customer or to a gateway."),
+        ),
+    }
+
+    @model_validator(mode="after")
+    def _trunk_has_address(self) -> CustomerSchema:
+        if self.type == "trunk" and not any("/" not in address for address in self.trunk_ip):
+            raise at("trunk_ip", N_("Give at least one single address: that is where the customer's calls go."))
+        return self

@@ -1,0 +1,50 @@
+"""Customers: who we sell to."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from flask import Blueprint, render_template
+from flask_babel import gettext
+from sqlalchemy import String, cast, select
+
+from webapp.customers.models import Customer
+from webapp.customers.schemas import CustomerSchema
+from webapp.ext import db
+from webapp.forms import choices, delete_page, form_for
+from webapp.pages import saved
+from webapp.paging import matches, page
+from webapp.permissions import permission
+from webapp.tariffs.models import PricePlan
+
+bp = Blueprint("customers", __name__, url_prefix="/customers")
+
+CustomerForm = form_for(CustomerSchema)
+
+
+@bp.get("/")
+@permission("customers.read")
+def index() -> Any:
+    addresses = cast(Customer.trunk_ip, String)
+    query = select(Customer).where(*matches(Customer.code, Customer.name, addresses))
+    return render_template("customers/index.html", page=page(query, Customer.code))
+
+
+@bp.route("/new", methods=["GET", "POST"], defaults={"id": None})
+@bp.route("/<uuid:id>", methods=["GET", "POST"])
+@permission("customers.write")
+def edit(id: uuid.UUID | None) -> Any:
+    customer = db.get_or_404(Customer, id) if id else Customer()
+    form = CustomerForm(obj=customer)
+    plans = db.session.scalars(select(PricePlan).order_by(PricePlan.name))
+    choices(form.price_plan_id, plans, nothing=gettext("None"))
+    if form.validate_on_submit() and form.save(customer):
+        return saved(gettext("Customer %(name)s saved.", name=customer.name), ".index")
+    return render_template("customers/edit.html", customer=customer, form=form), 422 if form.errors else 200
+
+
+@bp.route("/<uuid:id>/delete", methods=["GET", "POST"])
+@permission("customers.write")
+def delete(id: uuid.UUID) -> Any:
+    return delete_page(db.get_or_404(Customer, id), gettext("customer"), ".index", ".edit")

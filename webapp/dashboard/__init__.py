@@ -1,0 +1,1 @@
+"""The dashboard: what there is at a glance."""

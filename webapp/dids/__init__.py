@@ -1,0 +1,1 @@
+"""DIDs: the telephone numbers we own, and who has them."""

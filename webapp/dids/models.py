@@ -1,0 +1,96 @@
+"""The telephone numbers we own, and who has them when."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from typing import TYPE_CHECKING
+
+from sqlalchemy import CheckConstraint, ForeignKey, func, text
+from sqlalchemy.dialects.postgresql import ExcludeConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from webapp.ext import Base, Managed
+
+if TYPE_CHECKING:
+    from webapp.customers.models import Customer
+    from webapp.extensions.models import Extension
+    from webapp.gateways.models import Gateway
+    from webapp.providers.models import Provider
+
+STATUSES = ("available", "reserved", "allocated", "quarantine", "blocked")
+
+
+class Did(Managed, Base):
+    """A telephone number we own, in E.164 digits."""
+
+    __tablename__ = "dids"
+    DEPENDENTS = ("current",)
+
+    number: Mapped[str] = mapped_column(unique=True)
+    provider_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("providers.id"), index=True)
+    gateway_id: Mapped[uuid.UUID | None] = mapped_column(
+        ForeignKey("gateways.id"), index=True
+    )  # Where its calls come in.
+    status: Mapped[str] = mapped_column(server_default="available")
+    description: Mapped[str] = mapped_column(server_default="")
+
+    provider: Mapped[Provider] = relationship(back_populates="dids")
+    gateway: Mapped[Gateway | None] = relationship(back_populates="dids")
+    allocations: Mapped[list[Allocation]] = relationship(
+        back_populates="did", order_by="Allocation.allocated_at.desc()", cascade="all, delete-orphan"
+    )
+    current: Mapped[Allocation | None] = relationship(
+        primaryjoin="and_(Allocation.did_id == Did.id, Allocation.released_at == None)", viewonly=True
+    )
+
+    __table_args__ = (
+        CheckConstraint("number ~ '^[1-9][0-9]{7,14}$'", "number"),
+        CheckConstraint(f"status IN {STATUSES}", "status"),
+    )
+
+    def __str__(self) -> str:
+        return self.number
+
+
+class Allocation(Base):
+    """A DID given to a customer; it stays as history when the DID is taken back."""
+
+    __tablename__ = "customer_dids"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4, server_default=func.gen_random_uuid())
+    did_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("dids.id", ondelete="CASCADE"), index=True)
+    # A former customer may be deleted; its code stays. The one who has the number now may not.
+    customer_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("customers.id", ondelete="SET NULL"), index=True)
+    customer_code: Mapped[str]
+    # The phone that rings; none: the customer's trunk, or the allocation is over.
+    extension_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("extensions.id"), index=True)
+    released_destination: Mapped[str] = mapped_column(server_default="")  # The phone's number when it was released.
+    allocated_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+    released_at: Mapped[dt.datetime | None]
+
+    did: Mapped[Did] = relationship(back_populates="allocations")
+    customer: Mapped[Customer | None] = relationship()
+    extension: Mapped[Extension | None] = relationship(back_populates="allocations")
+
+    __table_args__ = (
+        # One at a time. Deferred, so that one allocation may follow another in a transaction, in whatever order.
+        ExcludeConstraint(
+            ("did_id", "="),
+            name="uq_customer_dids_current",
+            using="btree",
+            where=text("released_at IS NULL"),
+            deferrable=True,
+            initially="DEFERRED",
+        ),
+        CheckConstraint("released_at IS NOT NULL OR customer_id IS NOT NULL", "current_has_customer"),
+        CheckConstraint("released_at IS NULL OR extension_id IS NULL", "released_has_no_extension"),
+    )
+
+    @property
+    def destination(self) -> str | None:
+        """The number of the phone that rings, or None for the customer's trunk."""
+        return self.extension.extension if self.extension else self.released_destination or None
+
+    def __str__(self) -> str:
+        return f"{self.did.number} → {self.customer_code}"

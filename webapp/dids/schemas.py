@@ -1,0 +1,74 @@
+"""What is valid for DIDs: one, a range of them, and the giving of one to a customer."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+from pydantic.config import JsonDict
+
+from webapp.validation import E164, N_, ExtensionNumber, Note, Schema, at
+
+MOST_IN_A_RANGE = 10_000
+FREE_STATUSES: JsonDict = {"available": N_("Available"), "reserved": N_("Reserved"), "blocked": N_("Blocked")}
+
+
+class _Origin(Schema):
+    provider_id: uuid.UUID = Field(title=N_("Provider"))
+    gateway_id: uuid.UUID | None = Field(
+        None, title=N_("Gateway"), description=N_("Where the provider delivers its calls.")
+    )
+    description: Note = Field("", title=N_("Description"))
+
+    REFUSALS = {
+        "uq_dids_number": ("number", N_("One of these numbers is already there.")),
+        "fk_dids_provider_id_providers": ("provider_id", N_("This provider no longer exists.")),
+        "fk_dids_gateway_id_gateways": ("gateway_id", N_("This gateway no longer exists.")),
+    }
+
+
+class _Numbers(Schema):
+    number: E164 = Field(title=N_("First number"), description=N_("With country and area code, such as 551140001000."))
+    count: Annotated[int, Field(ge=1, le=MOST_IN_A_RANGE)] = Field(
+        1, title=N_("How many"), description=N_("1 for a single number, up to 10 000 for a range.")
+    )
+    status: Literal["available", "reserved", "blocked"] = Field(
+        "available", title=N_("Status"), json_schema_extra={"choices": FREE_STATUSES}
+    )
+
+    @model_validator(mode="after")
+    def _stays_in_its_length(self) -> _Numbers:
+        if len(str(int(self.number) + self.count - 1)) > len(self.number):
+            raise at("count", N_("So many numbers do not follow this one."))
+        return self
+
+
+class DidRangeSchema(_Origin, _Numbers):
+    """New numbers: the first, and how many they are, itself included."""
+
+
+class DidSchema(_Origin):
+    """What may be changed of a number that is there. Giving it to a customer is an allocation."""
+
+
+class AllocationSchema(Schema):
+    customer_id: uuid.UUID = Field(title=N_("Customer"))
+    destination: ExtensionNumber | None = Field(
+        None,
+        title=N_("Extension"),
+        description=N_("The phone that rings, for a customer with extensions; empty for a trunk."),
+        json_schema_extra={"attributes": {"inputmode": "numeric"}},
+    )
+
+    REFUSALS = {
+        "ck_dids_free": ("customer_id", N_("This number is blocked or in quarantine.")),
+        "uq_customer_dids_current": ("customer_id", N_("Somebody else gave this number away just now.")),
+        "fk_customer_dids_customer_id_customers": ("customer_id", N_("This customer no longer exists.")),
+        "ck_customer_dids_needs_extension": ("destination", N_("Say which extension of the customer rings.")),
+        "ck_customer_dids_extension_exists": ("destination", N_("The customer has no such extension.")),
+        "ck_customer_dids_trunk_has_no_extension": (
+            "destination",
+            N_("A customer with a trunk has no extensions; leave this empty."),
+        ),
+    }

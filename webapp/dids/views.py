@@ -1,0 +1,117 @@
+"""DIDs: the telephone numbers we own, and who has them."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from flask import Blueprint, abort, flash, redirect, render_template, url_for
+from flask_babel import gettext, ngettext
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload, selectinload
+
+from webapp import store
+from webapp.customers.models import Customer
+from webapp.dids import operations
+from webapp.dids.models import Allocation, Did
+from webapp.dids.schemas import AllocationSchema, DidRangeSchema, DidSchema
+from webapp.ext import db
+from webapp.forms import SchemaForm, choices, delete_page, form_for
+from webapp.gateways.models import Gateway
+from webapp.pages import saved
+from webapp.paging import matches, page
+from webapp.permissions import permission
+from webapp.providers.models import Provider
+
+bp = Blueprint("dids", __name__, url_prefix="/dids")
+
+DidForm = form_for(DidSchema)
+DidRangeForm = form_for(DidRangeSchema)
+AllocationForm = form_for(AllocationSchema)
+
+
+@bp.get("/")
+@permission("dids.read")
+def index() -> Any:
+    query = (
+        select(Did)
+        .join(Did.provider)
+        .outerjoin(Did.current)
+        .options(
+            joinedload(Did.provider),
+            selectinload(Did.current).options(joinedload(Allocation.customer), joinedload(Allocation.extension)),
+        )
+    )
+    query = query.where(*matches(Did.number, Did.description, Provider.name, Allocation.customer_code))
+    return render_template("dids/index.html", page=page(query, Did.number))
+
+
+@bp.route("/new", methods=["GET", "POST"])
+@permission("dids.write")
+def new() -> Any:
+    form = DidRangeForm()
+    _origins(form)
+    if form.validate_on_submit():
+        try:
+            count = operations.create_range(form.valid)
+        except store.Refused as refused:
+            form.refuse(refused)
+        else:
+            return saved(
+                ngettext("%(num)s DID created.", "%(num)s DIDs created.", count),
+                ".index",
+                q=form.valid.number,
+            )
+    return render_template("dids/new.html", form=form), 422 if form.errors else 200
+
+
+@bp.route("/<uuid:id>", methods=["GET", "POST"])
+@permission("dids.write")
+def edit(id: uuid.UUID) -> Any:
+    did = _with_history(id)
+    form = DidForm(obj=did)
+    _origins(form)
+    if form.validate_on_submit() and form.save(did):
+        return saved(gettext("DID %(number)s saved.", number=did.number), ".edit", id=did.id)
+    return render_template("dids/edit.html", did=did, form=form), 422 if form.errors else 200
+
+
+@bp.route("/<uuid:id>/allocate", methods=["GET", "POST"])
+@permission("dids.write")
+def allocate(id: uuid.UUID) -> Any:
+    did = _with_history(id)
+    form = AllocationForm(obj=did.current, version=did.version)
+    choices(form.customer_id, db.session.scalars(select(Customer).order_by(Customer.name)))
+    if form.validate_on_submit() and form.attempt(did, lambda: operations.allocate(did, form.valid)):
+        return saved(gettext("DID %(number)s allocated.", number=did.number), ".edit", id=did.id)
+    return render_template("dids/allocate.html", did=did, form=form), 422 if form.errors else 200
+
+
+@bp.post("/<uuid:id>/deallocate")
+@permission("dids.write")
+def deallocate(id: uuid.UUID) -> Any:
+    did = _with_history(id)
+    try:
+        operations.deallocate(did)
+    except store.Refused:
+        flash(gettext("Nobody has this number any more."), "warning")
+        return redirect(url_for(".edit", id=did.id))
+    return saved(gettext("DID %(number)s is free again.", number=did.number), ".edit", id=did.id)
+
+
+@bp.route("/<uuid:id>/delete", methods=["GET", "POST"])
+@permission("dids.write")
+def delete(id: uuid.UUID) -> Any:
+    return delete_page(db.get_or_404(Did, id), gettext("DID"), ".index", ".edit")
+
+
+def _origins(form: SchemaForm[Any]) -> None:
+    choices(form.provider_id, db.session.scalars(select(Provider).order_by(Provider.name)))
+    gateways = db.session.scalars(select(Gateway).order_by(Gateway.name))
+    choices(form.gateway_id, gateways, nothing=gettext("Any"))
+
+
+def _with_history(id: uuid.UUID) -> Did:
+    history = selectinload(Did.allocations)
+    query = select(Did).where(Did.id == id).options(history.joinedload(Allocation.customer))
+    return db.session.scalar(query) or abort(404)

@@ -1,0 +1,1 @@
+"""Extensions: the phones of our customers."""

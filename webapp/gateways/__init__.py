@@ -1,0 +1,1 @@
+"""Gateways: the SIP peers of our providers."""

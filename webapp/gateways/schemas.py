@@ -1,0 +1,92 @@
+"""What is valid for a gateway."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from webapp.validation import (
+    N_,
+    Codecs,
+    DialString,
+    Digits,
+    HostName,
+    IpAddress,
+    IpNetworks,
+    Port,
+    ProviderPassword,
+    Schema,
+    SipName,
+    SipUser,
+    at,
+)
+
+
+class GatewaySchema(Schema):
+    name: SipName = Field(title=N_("Name"), description=N_("As it will be called in Asterisk and in reports."))
+    provider_id: uuid.UUID = Field(title=N_("Provider"))
+    enabled: bool = Field(True, title=N_("Enabled"))
+    ip_address: IpAddress = Field(title=N_("IP address"), description=N_("Calls are sent to this address."))
+    port: Port = Field(5060, title=N_("Port"))
+    transport: Literal["udp", "tcp", "tls"] = Field(
+        "udp",
+        title=N_("Transport"),
+        json_schema_extra={"choices": {"udp": "UDP", "tcp": "TCP", "tls": "TLS"}},
+    )
+    source_ips: IpNetworks = Field(
+        [],
+        title=N_("Further source addresses"),
+        description=N_("Addresses or networks (CIDR) its calls may also come from, one in each line."),
+        json_schema_extra={"widget": "lines"},
+    )
+    domain: HostName = Field(
+        "",
+        title=N_("Domain"),
+        description=N_("Host name the provider wants to see in From and in registrations; else the IP address."),
+    )
+    registration: bool = Field(
+        False, title=N_("Register"), description=N_("Register with the provider under the user name below.")
+    )
+    username: SipUser = Field("", title=N_("User name"))
+    password: ProviderPassword = Field(
+        "",
+        title=N_("Password"),
+        description=N_("Leave it empty to keep the one that is stored."),
+        json_schema_extra={"widget": "password"},
+    )
+    codecs: Codecs = Field(["alaw", "ulaw"], title=N_("Codecs"), description=N_("In order of preference."))
+    tech_prefix: DialString = Field(
+        "", title=N_("Tech prefix"), description=N_("Put before every number sent to this gateway.")
+    )
+    inbound_strip: Annotated[int, Field(ge=0, le=15)] = Field(
+        0,
+        title=N_("Inbound: digits to cut"),
+        description=N_("Cut from the start of the called number as the provider sends it …"),
+    )
+    inbound_prepend: Digits = Field(
+        "",
+        title=N_("Inbound: digits to add"),
+        description=N_("… and put before it, to make country code, area code, number."),
+    )
+    qualify_frequency: Annotated[int, Field(ge=0, le=3600)] = Field(
+        60, title=N_("Check every (s)"), description=N_("Seconds between two OPTIONS requests; 0 for none.")
+    )
+
+    REFUSALS = {
+        "uq_gateways_name": ("name", N_("Another gateway has this name.")),
+        "fk_gateways_provider_id_providers": ("provider_id", N_("This provider no longer exists.")),
+        "ex_peer_addresses_overlap": (
+            "ip_address",
+            N_("One of these addresses already belongs to a customer or to another provider's gateway."),
+        ),
+    }
+
+    @model_validator(mode="after")
+    def _registration_needs_credentials(self) -> GatewaySchema:
+        if self.registration and not self.username:
+            raise at("username", N_("A registration needs a user name."))
+        if self.registration and not self.password:
+            raise at("password", N_("A registration needs a password."))
+        return self

@@ -1,0 +1,27 @@
+"""Every model, imported in one place: they refer to each other by name, so all must be known before one is used."""
+
+from webapp.accounts.models import AuditEntry, User
+from webapp.customers.models import Customer
+from webapp.dids.models import Allocation, Did
+from webapp.extensions.models import Extension
+from webapp.gateways.models import Gateway
+from webapp.providers.models import Provider
+from webapp.routes.models import Route
+from webapp.settings.models import Node, OutboxEntry
+from webapp.tariffs.models import PricePlan, Tariff
+
+__all__ = [
+    "Allocation",
+    "AuditEntry",
+    "Customer",
+    "Did",
+    "Extension",
+    "Gateway",
+    "Node",
+    "OutboxEntry",
+    "PricePlan",
+    "Provider",
+    "Route",
+    "Tariff",
+    "User",
+]

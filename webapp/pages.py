@@ -1,0 +1,168 @@
+"""What every page shares: language, headers, navigation, error pages, and the filters of the templates."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import structlog
+from flask import Flask, Response, flash, g, redirect, render_template, request, session, url_for
+from flask_babel import format_datetime, format_decimal, get_locale, gettext, lazy_gettext
+from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import OperationalError
+from werkzeug.exceptions import HTTPException, InternalServerError
+from werkzeug.wrappers import Response as BaseResponse
+
+from webapp import logs
+from webapp.permissions import may
+
+log = structlog.get_logger()
+
+LANGUAGES = ("pt_BR", "en")
+
+Answer = tuple[str, int] | BaseResponse
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of the sidebar."""
+
+    endpoint: str
+    label: Any  # A lazy text, for the language is known only when it is shown.
+    icon: str
+    section: str = ""
+
+    @property
+    def active(self) -> bool:
+        return (request.blueprint or "") == self.endpoint.split(".")[0]
+
+
+NAVIGATION = (
+    Entry("dashboard.index", lazy_gettext("Dashboard"), "layout-dashboard"),
+    Entry("customers.index", lazy_gettext("Customers"), "users"),
+    Entry("extensions.index", lazy_gettext("Extensions"), "phone"),
+    Entry("dids.index", lazy_gettext("DIDs"), "hash"),
+    Entry("providers.index", lazy_gettext("Providers"), "building-broadcast-tower"),
+    Entry("gateways.index", lazy_gettext("Gateways"), "server-2"),
+    Entry("routes.index", lazy_gettext("Routes"), "route"),
+)
+
+
+def locale() -> str:
+    """The user's choice, else the browser's wish, else Portuguese. It asks the session, never the database, which
+    may be what an error page has to tell about."""
+    chosen = session.get("language", "")
+    return chosen if chosen in LANGUAGES else _browser_language()
+
+
+def _browser_language() -> str:
+    for wish in request.accept_languages.values():
+        if wish.lower().startswith("pt"):
+            return "pt_BR"
+        if wish.lower().startswith("en"):
+            return "en"
+    return LANGUAGES[0]
+
+
+def register(app: Flask) -> None:
+    """Give the application what its pages share."""
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
+    app.jinja_env.filters.update(phone=phone, when=when, money=money)
+    app.jinja_env.globals.update(navigation=NAVIGATION, may=may, get_locale=get_locale)
+    app.before_request(logs.begin_request)
+    app.after_request(secure)
+    app.after_request(logs.log_request)
+    app.register_error_handler(CSRFError, expired)
+    app.register_error_handler(HTTPException, http_error)
+    app.register_error_handler(OperationalError, database_away)
+    app.register_error_handler(Exception, our_fault)
+
+
+def phone(number: str) -> str:
+    """E.164 digits as people write them: +55 11 4000-1234. Brazil's grouping for Brazil, plain digits for others."""
+    if number.startswith("55") and len(number) in (12, 13):
+        area, local = number[2:4], number[4:]
+        return f"+55 {area} {local[:-4]}-{local[-4:]}"
+    return f"+{number}"
+
+
+def money(amount: Decimal) -> str:
+    """An amount per minute in the reader's spelling, with as many of its decimals as it needs, two at the least."""
+    return str(format_decimal(amount, format="#,##0.00####"))
+
+
+def when(moment: dt.datetime | None) -> str:
+    """A moment in the operator's time zone and language; empty for none."""
+    return str(format_datetime(moment, "short")) if moment else ""
+
+
+def secure(response: Response) -> Response:
+    """The headers that keep a page from loading, framing or leaking what it should not."""
+    response.headers.setdefault(
+        "Content-Security-Policy",
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    )
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("Referrer-Policy", "same-origin")
+    response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+    if request.endpoint != "static":
+        response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+# ---- errors
+
+
+def expired(error: CSRFError) -> Answer:
+    """The session ended while a form was open."""
+    log.info("form refused", reason=error.description)
+    return _page(
+        400,
+        gettext("Your session has ended"),
+        gettext("Go back, sign in in another tab, and send the form again."),
+    )
+
+
+def http_error(error: HTTPException) -> Answer:
+    code = error.code or 500
+    if code < 400:
+        return redirect(error.get_response().location)
+    titles = {
+        403: (gettext("You may not do this"), gettext("Your role does not allow it. Ask an administrator.")),
+        404: (gettext("Nothing here"), gettext("The page or thing does not exist, or it was deleted.")),
+        405: (gettext("Not this way"), gettext("This address does not answer to such a request.")),
+        413: (gettext("Too large"), gettext("What you sent is larger than we take.")),
+        429: (gettext("Too many tries"), gettext("Wait a minute and try again.")),
+    }
+    title, sentence = titles.get(code, (gettext("This did not work"), gettext("The request made no sense to us.")))
+    return _page(code, title, sentence)
+
+
+def database_away(error: OperationalError) -> Answer:
+    log.error("database is away", reason=str(error.orig).strip())
+    sentence = gettext("Nothing was saved. Calls in progress go on. Try again in a moment.")
+    return _page(503, gettext("The database does not answer"), sentence)
+
+
+def our_fault(error: Exception) -> Answer:
+    """A mistake of ours: the log has all of it, the page only the number to find it by."""
+    log.exception("unexpected error", exc_info=error)
+    return _page(
+        InternalServerError.code,
+        gettext("Something went wrong on our side"),
+        gettext("It is in the log under the number below. Nothing was saved."),
+    )
+
+
+def _page(code: int, title: str, sentence: str) -> tuple[str, int]:
+    return render_template("error.html", title=title, sentence=sentence, request_id=g.get("request_id", "")), code
+
+
+def saved(message: str, endpoint: str, **values: Any) -> BaseResponse:
+    """Say that it worked, and go on to a page."""
+    flash(message, "success")
+    return redirect(url_for(endpoint, **values))

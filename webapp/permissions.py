@@ -1,0 +1,54 @@
+"""Who may do what: the only place that says it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+
+from flask import abort
+from flask_login import current_user
+
+from webapp.ext import login
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+# permission -> the roles that have it. Everybody may read; operators do the daily work; admins do the rest.
+_READERS = frozenset({"viewer", "operator", "admin"})
+_WRITERS = frozenset({"operator", "admin"})
+_AREAS = ("dashboard", "customers", "extensions", "dids", "providers", "gateways", "routes")
+PERMISSIONS: dict[str, frozenset[str]] = {
+    **{f"{area}.read": _READERS for area in _AREAS},
+    **{f"{area}.write": _WRITERS for area in _AREAS},
+    "session": _READERS,  # What everybody may do who is signed in: sign out, choose a language.
+}
+
+
+def may(permission: str) -> bool:
+    """Whether the signed-in user has a permission."""
+    return current_user.is_authenticated and current_user.role in PERMISSIONS[permission]
+
+
+def permission(name: str) -> Callable[[View], View]:
+    """A view for those who have this permission: others are asked to sign in, or refused."""
+    roles = PERMISSIONS[name]  # A name that is not there stops the start.
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def guarded(*arguments: Any, **values: Any) -> Any:
+            if not current_user.is_authenticated:
+                return login.unauthorized()
+            if current_user.role not in roles:
+                abort(403)
+            return view(*arguments, **values)
+
+        guarded.permission = name  # type: ignore[attr-defined]  # a test asks every view for it
+        return guarded  # type: ignore[return-value]  # wraps keeps the view's signature
+
+    return decorate
+
+
+def public(view: View) -> View:
+    """A view for everybody, signed in or not."""
+    view.permission = "public"  # type: ignore[attr-defined]  # a test asks every view for it
+    return view

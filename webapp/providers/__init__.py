@@ -1,0 +1,1 @@
+"""Providers: the carriers we buy minutes and numbers from."""

@@ -1,0 +1,1 @@
+"""Routes: where an outbound call may leave."""

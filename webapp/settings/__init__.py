@@ -1,0 +1,1 @@
+"""Settings: the nodes that carry our calls."""

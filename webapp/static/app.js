@@ -1,0 +1,36 @@
+// What the pages cannot do by themselves: theme button, announcements, warning about unsaved changes.
+
+const root = document.documentElement;
+const systemTheme = () => (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+
+for (const button of document.querySelectorAll("[data-theme-switch]")) {
+  const show = () => button.setAttribute("aria-pressed", root.dataset.bsTheme === "dark");
+  show();
+  new MutationObserver(show).observe(root, { attributeFilter: ["data-bs-theme"] });
+  button.addEventListener("click", () => {
+    const theme = root.dataset.bsTheme === "dark" ? "light" : "dark";
+    root.dataset.bsTheme = theme;
+    // A choice equal to the system's is no choice: from then on the page follows the system again.
+    if (theme === systemTheme()) localStorage.removeItem("theme");
+    else localStorage.setItem("theme", theme);
+  });
+}
+
+// Screen readers announce an alert when it appears, not when it was there from the start.
+const messages = document.getElementById("messages");
+messages?.replaceChildren(...messages.children);
+
+const errors = document.querySelector("[data-error-summary]");
+errors?.focus();
+
+// A form that came back with errors holds unsaved work from the start.
+let unsaved = errors?.closest("form[data-guard]") != null;
+document.addEventListener("input", (event) => {
+  if (event.target.closest("form[data-guard]")) unsaved = true;
+});
+document.addEventListener("submit", (event) => {
+  if (event.target.matches("form[data-guard]")) unsaved = false;
+});
+addEventListener("beforeunload", (event) => {
+  if (unsaved) event.preventDefault();
+});

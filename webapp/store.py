@@ -1,0 +1,242 @@
+"""The only place that commits. One transaction holds what the operator said, Asterisk's rows, the audit, the outbox.
+
+flush -> project what changed and what depends on it -> write the difference -> audit -> outbox -> commit
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg2
+import sqlalchemy
+import structlog
+from sqlalchemy import func, inspect, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+from sqlalchemy.orm.exc import StaleDataError
+
+from webapp import who
+from webapp.accounts.models import AuditEntry
+from webapp.asterisk import check
+from webapp.asterisk.load import affected
+from webapp.asterisk.projection import PROJECTIONS, owner, project
+from webapp.asterisk.reloads import Order, orders
+from webapp.asterisk.rows import Row
+from webapp.asterisk.sync import Change, sync
+from webapp.dids.models import Allocation
+from webapp.ext import Managed, db
+from webapp.settings.models import Node, OutboxEntry
+
+log = structlog.get_logger()
+
+SECRETS = frozenset({"password", "password_hash", "secret"})
+_UNREMARKABLE = frozenset({"id", "version", "created_at", "updated_at", "regex", "customer_type"})
+
+
+class Refused(Exception):
+    """The database would not have it: the name of the broken constraint, to be told at a field."""
+
+    def __init__(self, constraint: str) -> None:
+        super().__init__(constraint)
+        self.constraint = constraint
+
+
+class InUse(Exception):
+    """Things depend on what was to be deleted: of which kind, some of their names, and how many there are."""
+
+    def __init__(self, kind: str, names: Sequence[str], count: int) -> None:
+        super().__init__(f"{count} {kind}: {', '.join(names)}")
+        self.kind = kind
+        self.names = names
+        self.count = count
+
+
+class Stale(Exception):
+    """Somebody else changed or deleted the thing since it was read."""
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What a save did: the rows written for Asterisk, and what the nodes have to do about it."""
+
+    changes: list[Change] = field(default_factory=list)
+    orders: list[Order] = field(default_factory=list)
+
+
+def save(*things: Managed | Allocation) -> Receipt:
+    """Store new things and every change made to those already there: all of it, or none and an exception."""
+    db.session.add_all(things)
+    return _commit()
+
+
+def delete(thing: Managed) -> Receipt:
+    """Delete a thing nothing depends on; InUse names what does."""
+    _refuse_if_in_use(thing)
+    db.session.delete(thing)
+    return _commit()
+
+
+def insert(kind: type[Managed], rows: list[dict[str, Any]]) -> None:
+    """Many new things at once, stored with the next save; only for things with no rows in Asterisk yet."""
+    try:
+        db.session.execute(sqlalchemy.insert(kind), rows)
+    except IntegrityError as error:
+        db.session.rollback()
+        raise _refused(error) from error
+
+
+def record(action: str, kind: str, thing_id: uuid.UUID, label: str, **after: Any) -> None:
+    """An audit entry for work done with set-based statements; it is stored with the next save."""
+    shown = {name: _shown(name, value) for name, value in after.items()}
+    db.session.add(_entry(action, kind, thing_id, label, {}, shown))
+
+
+def repair() -> Receipt:
+    """Set Asterisk's tables right where they are not what the stored things make of them."""
+    session = db.session()
+    _lock(session)
+    return _write(session, check.wanted(session))
+
+
+def _commit() -> Receipt:
+    session = db.session()
+    try:
+        return _save(session)
+    except StaleDataError:
+        session.rollback()
+        raise Stale from None
+    except IntegrityError as error:
+        session.rollback()
+        raise _refused(error) from error
+    except BaseException:
+        session.rollback()
+        raise
+
+
+def _lock(session: Session) -> None:
+    """One save at a time: a phone's rows hold its customer's code, which another save may be changing."""
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtext("asterisk-admin save"))))
+
+
+def _save(session: Session) -> Receipt:
+    _lock(session)
+    new, dirty, gone = (
+        list(session.new),
+        [x for x in session.dirty if session.is_modified(x)],
+        list(session.deleted),
+    )
+    entries = [*_updates(dirty), *_deletes(gone)]
+    session.flush()
+    session.add_all([*entries, *_creates(new)])
+
+    wanted: dict[str, list[Row]] = {owner(thing): [] for thing in gone if type(thing) in PROJECTIONS}
+    session.flush()
+    for thing in affected(session, [*new, *dirty, *gone]):
+        wanted[owner(thing)] = project(thing)
+    return _write(session, wanted)
+
+
+def _write(session: Session, wanted: Mapping[str, Iterable[Row]]) -> Receipt:
+    """Asterisk's rows, the outbox and the commit."""
+    changes = sync(session, wanted)
+    todo = orders(changes)
+    _enqueue(session, todo)
+    session.commit()
+    if changes:
+        log.info("saved", rows=len(changes), orders=[f"{order.action} {order.object}".strip() for order in todo])
+    return Receipt(changes, todo)
+
+
+def _enqueue(session: Session, todo: list[Order]) -> None:
+    if not todo:
+        return
+    for node in session.scalars(select(Node.name).where(Node.enabled)):
+        session.add_all(
+            OutboxEntry(node=node, action=order.action, object=order.object, request_id=who.request_id())
+            for order in todo
+        )
+    session.flush()
+
+
+# ---- audit
+
+
+def _creates(new: list[Any]) -> list[AuditEntry]:
+    return [
+        _entry("create", thing.__tablename__, thing.id, str(thing), {}, _values(thing))
+        for thing in new
+        if _is_audited(thing)
+    ]
+
+
+def _updates(dirty: list[Any]) -> list[AuditEntry]:
+    found = []
+    for thing in filter(_is_audited, dirty):
+        state = inspect(thing)
+        changed = {
+            column.key: state.attrs[column.key].history
+            for column in state.mapper.column_attrs
+            if column.key not in _UNREMARKABLE and state.attrs[column.key].history.has_changes()
+        }
+        before = {name: _shown(name, (history.deleted or [None])[0]) for name, history in changed.items()}
+        after = {name: _shown(name, (history.added or [None])[0]) for name, history in changed.items()}
+        if changed:
+            found.append(_entry("update", thing.__tablename__, thing.id, str(thing), before, after))
+    return found
+
+
+def _deletes(gone: list[Any]) -> list[AuditEntry]:
+    return [
+        _entry("delete", thing.__tablename__, thing.id, str(thing), _values(thing), {})
+        for thing in gone
+        if _is_audited(thing)
+    ]
+
+
+def _is_audited(thing: Any) -> bool:
+    return isinstance(thing, Managed | Allocation)
+
+
+def _values(thing: Any) -> dict[str, Any]:
+    columns = [column.key for column in inspect(thing).mapper.column_attrs if column.key not in _UNREMARKABLE]
+    return {name: _shown(name, getattr(thing, name)) for name in columns}
+
+
+def _shown(name: str, value: Any) -> Any:
+    if name in SECRETS:
+        return "***" if value else ""
+    return value if isinstance(value, str | int | bool | list | None) else str(value)
+
+
+def _entry(
+    action: str, kind: str, thing_id: uuid.UUID, label: str, before: dict[str, Any], after: dict[str, Any]
+) -> AuditEntry:
+    return AuditEntry(
+        username=who.username(),
+        request_id=who.request_id(),
+        action=action,
+        kind=kind,
+        thing_id=thing_id,
+        label=label,
+        before=before,
+        after=after,
+    )
+
+
+# ---- refusals
+
+
+def _refused(error: IntegrityError) -> Exception:
+    constraint = error.orig.diag.constraint_name if isinstance(error.orig, psycopg2.Error) else None
+    return Refused(constraint) if constraint else error
+
+
+def _refuse_if_in_use(thing: Managed) -> None:
+    for name in thing.DEPENDENTS:
+        found = getattr(thing, name)
+        things = found if isinstance(found, list) else [found] if found else []
+        if things:
+            raise InUse(things[0].__tablename__, [str(each) for each in things[:3]], len(things))

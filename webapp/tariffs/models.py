@@ -1,0 +1,60 @@
+"""What a minute costs us and what we sell it for."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from sqlalchemy import CheckConstraint, ForeignKey, Numeric, UniqueConstraint, func
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from webapp.ext import Base, Managed
+
+if TYPE_CHECKING:
+    from webapp.customers.models import Customer
+
+
+class PricePlan(Managed, Base):
+    """A list of tariffs that customers are given."""
+
+    __tablename__ = "price_plans"
+    DEPENDENTS = ("customers",)
+
+    name: Mapped[str] = mapped_column(unique=True)
+
+    tariffs: Mapped[list[Tariff]] = relationship(back_populates="price_plan", cascade="all, delete-orphan")
+    customers: Mapped[list[Customer]] = relationship(back_populates="price_plan")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Tariff(Managed, Base):
+    """What calls to numbers of a prefix cost and are sold for, from a day on. The longest prefix counts."""
+
+    __tablename__ = "tariffs"
+
+    price_plan_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("price_plans.id", ondelete="CASCADE"))
+    prefix: Mapped[str]
+    description: Mapped[str] = mapped_column(server_default="")
+    cost_per_minute: Mapped[Decimal] = mapped_column(Numeric(12, 6), server_default="0")
+    price_per_minute: Mapped[Decimal] = mapped_column(Numeric(12, 6))
+    minimum_seconds: Mapped[int] = mapped_column(server_default="30")
+    increment_seconds: Mapped[int] = mapped_column(server_default="6")
+    connect_fee: Mapped[Decimal] = mapped_column(Numeric(12, 6), server_default="0")
+    valid_from: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+
+    price_plan: Mapped[PricePlan] = relationship(back_populates="tariffs")
+
+    __table_args__ = (
+        UniqueConstraint("price_plan_id", "prefix", "valid_from"),
+        CheckConstraint("prefix ~ '^[0-9]{1,15}$'", "prefix"),
+        CheckConstraint("cost_per_minute >= 0 AND price_per_minute >= 0 AND connect_fee >= 0", "amounts"),
+        CheckConstraint("minimum_seconds BETWEEN 0 AND 3600", "minimum_seconds"),
+        CheckConstraint("increment_seconds BETWEEN 1 AND 3600", "increment_seconds"),
+    )
+
+    def __str__(self) -> str:
+        return f"{self.prefix} {self.description}".strip()

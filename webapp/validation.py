@@ -1,0 +1,248 @@
+"""What valid input is: the base of the schemas, the field types they share, and the words of a refusal.
+
+One schema per thing validates the form, the API and the import, so a bad value is refused alike everywhere.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Annotated, Any, ClassVar
+
+from flask_babel import gettext
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
+
+
+def N_(message: str) -> str:
+    """Mark a message for the translators; it is translated where it is shown."""
+    return message
+
+
+class Schema(BaseModel):
+    """The base of every schema: unknown keys are refused, texts are trimmed."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, hide_input_in_errors=True)
+
+    # Database constraint -> (field, message): rules between rows, kept by the database, told at a field.
+    REFUSALS: ClassVar[dict[str, tuple[str, str]]] = {}
+
+
+def refuse(message: str, **values: Any) -> PydanticCustomError:
+    """A refusal in the operator's words; `message` may hold {names} of `values`.
+
+    pydantic would fill in the message before it can be translated, so it travels beside its values.
+    """
+    return PydanticCustomError("refused", "{message}", {"message": message, **values})
+
+
+def at(field: str, message: str, **values: Any) -> PydanticCustomError:
+    """A refusal by a rule over several fields, told at one of them."""
+    return PydanticCustomError("refused", "{message}", {"message": message, "field": field, **values})
+
+
+def matching(pattern: str, message: str) -> Callable[[str], str]:
+    """A rule: the whole text matches `pattern`, or it is refused with `message`."""
+    compiled = re.compile(pattern)
+
+    def rule(text: str) -> str:
+        if not compiled.fullmatch(text):
+            raise refuse(message)
+        return text
+
+    return rule
+
+
+def _phone_digits(value: Any) -> Any:
+    """Leave out what people put between digits, and the plus sign: +55 (11) 4000-1234 is 551140001234."""
+    return re.sub(r"[\s().-]", "", value).removeprefix("+") if isinstance(value, str) else value
+
+
+def _address(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise refuse(N_("This is not an IP address.")) from None
+
+
+def _network(text: str) -> str:
+    """An address as it is, a network as CIDR; 10.0.0.7/24 is refused, for it names a host and a network."""
+    try:
+        network = ipaddress.ip_network(text)
+    except ValueError:
+        raise refuse(N_("“{text}” is not an IP address or network (CIDR)."), text=text) from None
+    if network.prefixlen < (8 if network.version == 4 else 32):
+        raise refuse(N_("The network {text} is too wide."), text=text)
+    return str(network.network_address) if network.num_addresses == 1 else str(network)
+
+
+def _split(value: Any) -> Any:
+    """A list may come as text, with commas, blanks or line breaks between its items."""
+    return [item for item in re.split(r"[\s,;]+", value) if item] if isinstance(value, str) else value
+
+
+def _distinct(items: list[str]) -> list[str]:
+    return list(dict.fromkeys(items))
+
+
+def _pattern(text: str) -> str:
+    """A dialling pattern in Asterisk's language, kept without the underscore that starts it there."""
+    text = text.removeprefix("_").upper()
+    if not re.fullmatch(r"(?:[0-9*#+XZN]|\[[0-9*#]+(?:-[0-9])?[0-9*#-]*\])+[.!]?|[.!]", text):
+        raise refuse(
+            N_("Use digits, X (0-9), Z (1-9), N (2-9), sets such as [2-5], and at the end . or ! for “the rest”.")
+        )
+    if any(a > b for a, b in re.findall(r"(\d)-(\d)", text)):
+        raise refuse(N_("A set such as [2-5] goes from the smaller to the larger digit."))
+    return text
+
+
+def _decimal(value: Any) -> Any:
+    """A decimal comma is a decimal point: people type the one their keyboard has."""
+    if isinstance(value, str) and value.count(",") == 1 and "." not in value:
+        return value.replace(",", ".")
+    return value
+
+
+SipName = Annotated[
+    str,
+    AfterValidator(
+        matching(
+            r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}",
+            N_("Use letters without accents, digits, dot, hyphen and underscore; 40 at the most."),
+        )
+    ),
+]
+CustomerCode = Annotated[
+    str,
+    AfterValidator(str.lower),
+    AfterValidator(
+        matching(
+            r"[a-z0-9][a-z0-9.-]{0,19}",
+            N_("Use letters without accents, digits, dot and hyphen; 20 at the most."),
+        )
+    ),
+]
+DisplayName = Annotated[
+    str,
+    Field(min_length=1, max_length=80),
+    AfterValidator(matching(r"[^\x00-\x1f\x7f]*", N_("Line breaks and control characters are not allowed."))),
+]
+Note = Annotated[
+    str,
+    Field(max_length=120),
+    AfterValidator(matching(r"[^\x00-\x1f\x7f]*", N_("Line breaks and control characters are not allowed."))),
+]
+CallerName = Annotated[
+    str,
+    Field(max_length=40),
+    AfterValidator(matching(r'[^\x00-\x1f\x7f"<>\\]*', N_('The characters " < > and \\ are not allowed here.'))),
+]
+_e164 = matching(
+    r"[1-9][0-9]{7,14}",
+    N_("Write the whole number with country and area code, 8 to 15 digits, such as 551140001234."),
+)
+E164 = Annotated[str, BeforeValidator(_phone_digits), AfterValidator(_e164)]
+E164OrNothing = Annotated[
+    str, BeforeValidator(_phone_digits), AfterValidator(lambda number: _e164(number) if number else "")
+]
+Digits = Annotated[str, AfterValidator(matching(r"[0-9]{0,15}", N_("Use digits only, 15 at the most.")))]
+DialString = Annotated[str, AfterValidator(matching(r"[0-9*#]{0,15}", N_("Use digits, * and # only, 15 at the most.")))]
+ExtensionNumber = Annotated[str, AfterValidator(matching(r"[0-9]{2,6}", N_("Use 2 to 6 digits.")))]
+Pattern = Annotated[str, Field(max_length=80), AfterValidator(_pattern)]
+IpAddress = Annotated[str, AfterValidator(_address)]
+IpNetworks = Annotated[
+    list[Annotated[str, AfterValidator(_network)]],
+    Field(max_length=50),
+    BeforeValidator(_split),
+    AfterValidator(_distinct),
+]
+HostName = Annotated[
+    str,
+    Field(max_length=253),
+    AfterValidator(
+        matching(r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.|$))*", N_("This is not a host name."))
+    ),
+]
+Port = Annotated[int, Field(ge=1, le=65535)]
+SipSecret = Annotated[
+    str,
+    AfterValidator(
+        matching(r"[!-~]{8,80}", N_("Use 8 to 80 letters without accents, digits and signs, without blanks."))
+    ),
+]
+ProviderPassword = Annotated[
+    str,
+    AfterValidator(matching(r"[!-~]{0,80}", N_("Use letters without accents, digits and signs, without blanks."))),
+]
+SipUser = Annotated[
+    str,
+    AfterValidator(
+        matching(r"[A-Za-z0-9_.+*#~!$&-]{0,80}", N_("Use letters without accents, digits and . _ + * # - only."))
+    ),
+]
+CODECS = ("alaw", "ulaw", "g729", "g722", "gsm", "ilbc", "opus")
+
+
+def _codec(text: str) -> str:
+    if text not in CODECS:
+        raise refuse(N_("“{text}” is not a codec we know. Known: {known}."), text=text, known=", ".join(CODECS))
+    return text
+
+
+Codecs = Annotated[
+    list[Annotated[str, AfterValidator(str.lower), AfterValidator(_codec)]],
+    Field(min_length=1),
+    BeforeValidator(_split),
+    AfterValidator(_distinct),
+]
+Money = Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=6), BeforeValidator(_decimal)]
+
+# The words for what pydantic itself refuses. Values in braces come from pydantic's error context.
+_MESSAGES = {
+    "missing": N_("This field is required."),
+    "none_required": N_("This field must be empty."),
+    "extra_forbidden": N_("There is no such field."),
+    "int_parsing": N_("Use a whole number."),
+    "int_type": N_("Use a whole number."),
+    "int_from_float": N_("Use a whole number."),
+    "decimal_parsing": N_("Use a number."),
+    "decimal_type": N_("Use a number."),
+    "decimal_max_places": N_("Use {decimal_places} decimal places at the most."),
+    "decimal_max_digits": N_("The number is too long."),
+    "decimal_whole_digits": N_("The number is too large."),
+    "finite_number": N_("Use a number."),
+    "greater_than_equal": N_("Use {ge} or more."),
+    "less_than_equal": N_("Use {le} or less."),
+    "string_too_short": N_("This field is required."),
+    "string_too_long": N_("Use {max_length} characters at the most."),
+    "string_type": N_("Use text."),
+    "list_type": N_("Use a list."),
+    "too_short": N_("Give at least one."),
+    "too_long": N_("Give {max_length} at the most."),
+    "bool_parsing": N_("Choose yes or no."),
+    "bool_type": N_("Choose yes or no."),
+    "literal_error": N_("Choose one of the options."),
+    "uuid_parsing": N_("Choose one of the options."),
+    "uuid_type": N_("Choose one of the options."),
+}
+
+
+def messages(error: ValidationError) -> dict[str, list[str]]:
+    """Field -> what is wrong with it, translated. Rules over several fields are under the empty name."""
+    found: dict[str, list[str]] = {}
+    for item in error.errors(include_url=False, include_input=False):
+        values = item.get("ctx", {})
+        field = values.get("field") or (str(item["loc"][0]) if item["loc"] else "")
+        message = values["message"] if item["type"] == "refused" else _MESSAGES.get(item["type"], item["msg"])
+        text = translated(message, values)
+        if text not in found.setdefault(field, []):
+            found[field].append(text)
+    return found
+
+
+def translated(template: str, values: dict[str, Any]) -> str:
+    """A marked message in the reader's language, with its {names} filled in."""
+    return str(gettext(template)).format(**values)
