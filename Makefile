@@ -1,7 +1,6 @@
 # Everything that is made goes below ./var. VENV=/path uses another virtual environment, and installs nothing.
 VENV ?= var/venv
 PYTHON := $(VENV)/bin/python
-export PYTHONPYCACHEPREFIX := $(CURDIR)/var/cache/python
 export RUFF_CACHE_DIR := $(CURDIR)/var/cache/ruff
 export MYPY_CACHE_DIR := $(CURDIR)/var/cache/mypy
 

@@ -9,18 +9,20 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Generic, Literal, TypeVar, Union
 
-from annotated_types import Ge, Le, MaxLen
-from flask import flash, redirect, render_template, request, url_for
+from annotated_types import MaxLen
+from flask import abort, flash, redirect, render_template, request, url_for
 from flask_babel import gettext, lazy_gettext
 from flask_wtf import FlaskForm
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
+from sqlalchemy import inspect
 from wtforms import BooleanField, Field, HiddenField, PasswordField, SelectField, StringField
+from wtforms.fields.choices import SelectChoice
 from wtforms.widgets import TextArea
 
 from webapp import store
-from webapp.ext import Managed
+from webapp.ext import Managed, db
 from webapp.validation import N_, Schema, messages, translated
 
 S = TypeVar("S", bound=Schema)
@@ -33,6 +35,16 @@ class SchemaForm(FlaskForm, Generic[S]):  # type: ignore[misc]  # flask_wtf has 
     version = HiddenField()  # Tells whether somebody else saved the thing in the meantime.
 
     valid: S  # What was typed, as the schema understood it; there once `validate` has said yes.
+
+    class Meta:
+        def wrap_formdata(self, form: Any, formdata: Any) -> Any:
+            """Only what a browser sends as a form. An empty one is one too, and a JSON body is none."""
+            return request.form if request.method == "POST" else None
+
+    def process(self, formdata: Any = None, obj: Any = None, **values: Any) -> None:
+        """A thing that is not stored yet has nothing to show: its form begins with the schema's defaults."""
+        stored = obj is not None and inspect(obj).persistent
+        super().process(formdata, obj if stored else None, **values)
 
     def validate(self, extra_validators: Any = None) -> bool:
         """Ask the schema; what it refuses stands at the fields, what it accepts in `valid`."""
@@ -68,6 +80,8 @@ class SchemaForm(FlaskForm, Generic[S]):  # type: ignore[misc]  # flask_wtf has 
             self.refuse(refused)
             return False
         except store.Stale:
+            if not _is_still_there(thing):
+                abort(404)
             self.form_errors.append(gettext(CHANGED_MEANWHILE))
             return False
         return True
@@ -86,7 +100,8 @@ class SchemaForm(FlaskForm, Generic[S]):  # type: ignore[misc]  # flask_wtf has 
         payload = {}
         for name in self.SCHEMA.model_fields:
             field = self[name]
-            value = field.data if isinstance(field, BooleanField) else (field.data or "").strip()
+            # What was typed, not field.data: of a field that was not sent, that is what is stored.
+            value = field.data if isinstance(field, BooleanField) else (field.raw_data or [""])[0].strip()
             if isinstance(field, KeptPasswordField) and not value:
                 value = field.kept
             if value != "":
@@ -106,13 +121,17 @@ CHANGED_MEANWHILE = N_(
 )
 
 
+def _is_still_there(thing: Managed) -> bool:
+    return db.session.get(type(thing), inspect(thing).identity) is not None
+
+
 def refusal(schema: type[Schema], refused: store.Refused) -> tuple[str, str]:
     """The field and the translated message of a broken constraint."""
     if refused.constraint in schema.REFUSALS:
         field, message = schema.REFUSALS[refused.constraint]
         return field, translated(message, {})
     if refused.constraint.startswith(("pk_ps_", "uq_asterisk_")):
-        return "", gettext("A row made by hand in Asterisk's tables already has this name.")
+        return "", gettext("Something else in Asterisk's tables already has this name; choose another one.")
     raise refused
 
 
@@ -141,6 +160,13 @@ class KeptPasswordField(PasswordField):
         self.kept = value or ""
         super().process_data("")
 
+    @property
+    def notes(self) -> list[str]:
+        """What to know: how to keep what is stored, and that what was typed is not shown again after an error."""
+        typed = bool(self.raw_data and self.raw_data[0])
+        found = [self.description] if self.kept else []
+        return [*found, gettext("Type it again: a password is not sent back.")] if typed else found
+
 
 def form_for(schema: type[S]) -> type[SchemaForm[S]]:
     """The form class of a schema: one field for each of the schema's, with labels, help and HTML limits from it."""
@@ -167,7 +193,7 @@ def _field(info: FieldInfo) -> Any:
     if typing.get_origin(kind) is Literal:
         labels = typing.cast(dict[str, str], extra["choices"])
         return SelectField(
-            choices=[(value, lazy_gettext(labels[value])) for value in typing.get_args(kind)],
+            choices=[SelectChoice(value, lazy_gettext(labels[value])) for value in typing.get_args(kind)],
             validate_choice=False,
             **arguments,
         )
@@ -205,10 +231,6 @@ def _attributes(kind: Any, limits: list[Any], extra: dict[str, Any]) -> dict[str
     for limit in limits:
         if isinstance(limit, MaxLen) and kind is str:
             attributes["maxlength"] = limit.max_length
-        elif isinstance(limit, Ge) and kind is int:
-            attributes["min"] = limit.ge
-        elif isinstance(limit, Le) and kind is int:
-            attributes["max"] = limit.le
     if kind is int:
         attributes["inputmode"] = "numeric"
     elif kind is Decimal:
@@ -218,17 +240,17 @@ def _attributes(kind: Any, limits: list[Any], extra: dict[str, Any]) -> dict[str
 
 def choices(field: Field, things: typing.Iterable[Managed], nothing: str = "") -> None:
     """Fill a select field with things; `nothing` is the label for none of them."""
-    first = [("", nothing or gettext("Choose …"))]
-    field.choices = first + [(str(thing.id), str(thing)) for thing in things]  # type: ignore[attr-defined]
+    first = SelectChoice("", nothing or gettext("Choose …"))
+    field.choices = [first, *(SelectChoice(str(thing.id), str(thing)) for thing in things)]  # type: ignore[attr-defined]
 
 
 KINDS = {
-    "gateways": N_("gateways"),
+    "gateways": N_("Gateways"),
     "dids": N_("DIDs"),
-    "routes": N_("routes"),
-    "extensions": N_("extensions"),
-    "customer_dids": N_("allocated DIDs"),
-    "customers": N_("customers"),
+    "routes": N_("Routes"),
+    "extensions": N_("Extensions"),
+    "customer_dids": N_("Allocated DIDs"),
+    "customers": N_("Customers"),
 }
 
 
@@ -240,13 +262,11 @@ def delete_page(thing: Managed, kind: str, index: str, edit: str) -> Any:
         try:
             store.delete(thing)
         except store.InUse as use:
-            names = ", ".join(use.names) + ("" if use.count <= len(use.names) else " …")
             reason = gettext(
-                "%(name)s cannot be deleted: %(count)s %(kind)s depend on it (%(names)s).",
+                "%(name)s cannot be deleted, because other things depend on it. %(kind)s: %(names)s.",
                 name=name,
-                count=use.count,
                 kind=gettext(KINDS[use.kind]),
-                names=names,
+                names=_names(use),
             )
         except store.Refused:
             reason = gettext("%(name)s cannot be deleted: something else came to depend on it just now.", name=name)
@@ -257,3 +277,9 @@ def delete_page(thing: Managed, kind: str, index: str, edit: str) -> Any:
             return redirect(url_for(index))
     page = render_template("delete.html", thing=name, kind=kind, reason=reason, cancel_url=cancel_url)
     return page, 409 if reason else 200
+
+
+def _names(use: store.InUse) -> str:
+    names = ", ".join(use.names)
+    more = use.count - len(use.names)
+    return gettext("%(names)s and %(count)s more", names=names, count=more) if more else names

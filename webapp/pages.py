@@ -16,6 +16,7 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 from werkzeug.wrappers import Response as BaseResponse
 
 from webapp import logs
+from webapp.ext import login
 from webapp.permissions import may
 
 log = structlog.get_logger()
@@ -123,7 +124,7 @@ def expired(error: CSRFError) -> Answer:
     return _page(
         400,
         gettext("Your session has ended"),
-        gettext("Go back, sign in in another tab, and send the form again."),
+        gettext("Nothing was saved. Go back, note what you typed, load the page again and sign in."),
     )
 
 
@@ -144,6 +145,7 @@ def http_error(error: HTTPException) -> Answer:
 
 def database_away(error: OperationalError) -> Answer:
     log.error("database is away", reason=str(error.orig).strip())
+    _ask_no_more()
     sentence = gettext("Nothing was saved. Calls in progress go on. Try again in a moment.")
     return _page(503, gettext("The database does not answer"), sentence)
 
@@ -151,11 +153,17 @@ def database_away(error: OperationalError) -> Answer:
 def our_fault(error: Exception) -> Answer:
     """A mistake of ours: the log has all of it, the page only the number to find it by."""
     log.exception("unexpected error", exc_info=error)
+    _ask_no_more()
     return _page(
         InternalServerError.code,
         gettext("Something went wrong on our side"),
         gettext("It is in the log under the number below. Nothing was saved."),
     )
+
+
+def _ask_no_more() -> None:
+    """Draw the page and write the log line without asking the database who is signed in: it may be what failed."""
+    g.setdefault("_login_user", login.anonymous_user())
 
 
 def _page(code: int, title: str, sentence: str) -> tuple[str, int]:

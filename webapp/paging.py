@@ -2,50 +2,71 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flask import request, url_for
-from sqlalchemy import ColumnElement, Select, tuple_
+from flask import abort, request, url_for
+from sqlalchemy import ColumnElement, Select, or_, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
 from webapp.ext import db
 
 PAGE = 50
 
+Column = ColumnElement[Any] | InstrumentedAttribute[Any]
+
 
 @dataclass(frozen=True)
 class Page:
-    """The things of one page, and where the next one begins."""
+    """The things of one page, where the next one begins, and the way back if it is not the first."""
 
     things: Sequence[Any]
     next_url: str | None
+    first_url: str | None
     q: str
 
 
 def page(query: Select[Any], *keys: InstrumentedAttribute[Any]) -> Page:
     """One page of `query` in the order of `keys`, which together are unique, from ?after= on."""
-    after = request.args.getlist("after")
-    if len(after) == len(keys):
+    after = _after(keys)
+    if after:
         query = query.where(tuple_(*keys) > tuple_(*after))
-    things = db.session.scalars(query.order_by(*keys).limit(PAGE + 1)).all()
-    next_url = None
-    if len(things) > PAGE:
-        last = things[PAGE - 1]
-        next_url = url_for(request.endpoint or "", q=_search() or None, after=[getattr(last, key.key) for key in keys])
-    return Page(things[:PAGE], next_url, _search())
+    rows = db.session.execute(query.add_columns(*keys).order_by(*keys).limit(PAGE + 1)).all()
+    next_url = _url(after=rows[PAGE - 1][1:]) if len(rows) > PAGE else None
+    return Page([row[0] for row in rows[:PAGE]], next_url, _url() if after else None, _search())
 
 
-def matches(*columns: ColumnElement[Any] | InstrumentedAttribute[Any]) -> list[ColumnElement[bool]]:
-    """The condition that one of the columns holds what is searched for; none if nothing is searched."""
-    if not _search():
+def matches(*columns: Column, number: Column | None = None) -> list[ColumnElement[bool]]:
+    """The condition that one of the columns holds what is searched for; none if nothing is searched.
+
+    In the column `number` a telephone number is also found as pages show it: +55 11 4000-1234.
+    """
+    q = _search()
+    if not q:
         return []
-    first, *others = (column.icontains(_search(), autoescape=True) for column in columns)
-    for other in others:
-        first |= other
-    return [first]
+    found = [column.icontains(q, autoescape=True) for column in columns]
+    digits = re.sub(r"[\s().+-]", "", q)
+    if number is not None and digits.isdigit():
+        found.append(number.contains(digits))
+    return [or_(*found)]
+
+
+def _after(keys: Sequence[InstrumentedAttribute[Any]]) -> list[Any]:
+    """The keys of the last thing that was shown; none on the first page."""
+    texts = [text.replace("\x00", "") for text in request.args.getlist("after")]
+    if not texts:
+        return []
+    try:
+        return [key.type.python_type(text) for key, text in zip(keys, texts, strict=True)]
+    except ValueError:
+        abort(404)
+
+
+def _url(**values: Any) -> str:
+    return url_for(request.endpoint or "", q=_search() or None, **values)
 
 
 def _search() -> str:
-    return request.args.get("q", "").strip()[:80].replace("\x00", "")
+    return request.args.get("q", "").replace("\x00", "").strip()[:80]

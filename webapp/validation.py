@@ -167,6 +167,7 @@ HostName = Annotated[
     ),
 ]
 Port = Annotated[int, Field(ge=1, le=65535)]
+QualifyFrequency = Annotated[int, Field(ge=0, le=3600)]  # Seconds between two OPTIONS; 0: none.
 SipSecret = Annotated[
     str,
     AfterValidator(

@@ -54,6 +54,10 @@ class Asterisk:
     def is_running(self) -> bool:
         return self._started is not None and self._started.poll() is None
 
+    @property
+    def pid(self) -> int | None:
+        return self._started.pid if self._started else None
+
     def start(self) -> None:
         """Write the configuration and start; `wait_booted` tells when calls are taken."""
         if self.is_running:

@@ -30,7 +30,7 @@ SETTINGS = {
     "timezone": "UTC",
 }
 # The cluster of a test may be lost with the machine, and is quicker for it.
-FAST_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+FAST_SETTINGS = {"fsync": "off", "full_page_writes": "off"}
 # Text is sorted as in Brazil.
 INITDB = ("--locale-provider=icu", "--icu-locale=pt-BR", "--locale=C.UTF-8", "--encoding=UTF8")
 

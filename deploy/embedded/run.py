@@ -25,7 +25,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 VAR = PROJECT / "var"
 LOGS = VAR / "log"
 # Programs in Python need the interpreter, our packages and this project.
-PYTHON_FOLDERS = (Path(sys.base_prefix), Path(sys.prefix), PROJECT)
+PYTHON_FOLDERS = (Path(sys.base_prefix), Path(sys.prefix), PROJECT, PROJECT / "webapp")
 ASTERISK_ADMIN = Path(sys.executable).with_name("asterisk-admin")
 DATABASE = "asterisk_admin"
 READY_SECONDS = 90
@@ -194,7 +194,7 @@ def environment_for_programs(settings: Mapping[str, str], url: str) -> dict[str,
         "AMI_PORT": settings["AMI_PORT"],
         "AMI_USERNAME": "agent",
         "AMI_SECRET": settings["AMI_SECRET"],
-        "ASTERISK_SPOOL_PATH": str(VAR / "asterisk" / "spool"),
+        "ASTERISK_SPOOL_PATH": str(VAR / "asterisk" / "spool" / "outgoing"),
         "ASTERISK_DB_PASSWORD": settings["ASTERISK_DB_PASSWORD"],
     }
 
@@ -204,13 +204,11 @@ def prepare_database(environment: Mapping[str, str]) -> None:
     say("Preparing the database")
     asterisk_admin(environment, "migrate")
     asterisk_admin(environment, "asterisk-password")
-    given = os.environ.get("ADMIN_PASSWORD")
-    password = given or secrets.token_urlsafe(12)
-    # The command says something only if it made the login. The password is told at once: nobody could find
-    # it out later, should the start fail.
-    if asterisk_admin({**environment, "ADMIN_PASSWORD": password}, "create-admin").strip():
-        shown = "your ADMIN_PASSWORD" if given else f"password {password} (shown only now)"
-        say(f"Made the login admin with {shown}")
+    given = {name: os.environ[name] for name in ["ADMIN_PASSWORD"] if name in os.environ}
+    # It prints the password that it makes. This is shown at once: should the start fail later, nobody could
+    # find the password out.
+    if made := asterisk_admin({**environment, **given}, "create-admin").strip():
+        say(f"{made} (shown only now)")
     asterisk_admin(environment, "demo")
 
 

@@ -75,6 +75,7 @@ CREATE TABLE public.customers (
     caller_id text DEFAULT '' NOT NULL,
     trunk_ip text[] DEFAULT '{}' NOT NULL,
     trunk_port integer DEFAULT 5060 NOT NULL,
+    qualify_frequency integer DEFAULT 60 NOT NULL,
     codecs text[] DEFAULT '{alaw,ulaw}' NOT NULL,
     version integer DEFAULT 1 NOT NULL,
     created_at timestamptz DEFAULT now() NOT NULL,
@@ -84,6 +85,7 @@ CREATE TABLE public.customers (
     CONSTRAINT ck_customers_type CHECK (type IN ('trunk', 'extension')),
     CONSTRAINT ck_customers_trunk_has_ip CHECK (type <> 'trunk' OR cardinality(trunk_ip) > 0),
     CONSTRAINT ck_customers_trunk_port CHECK (trunk_port BETWEEN 1 AND 65535),
+    CONSTRAINT ck_customers_qualify_frequency CHECK (qualify_frequency BETWEEN 0 AND 3600),
     CONSTRAINT ck_customers_codecs CHECK (cardinality(codecs) > 0),
     CONSTRAINT uq_customers_code UNIQUE (code),
     CONSTRAINT fk_customers_price_plan_id_price_plans FOREIGN KEY(price_plan_id) REFERENCES public.price_plans (id)

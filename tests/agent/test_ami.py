@@ -116,7 +116,8 @@ async def connect(server: FakeAmi, listener: Listener) -> AsyncIterator[Connect]
     for link in links:
         link.close()
     if tasks:
-        await asyncio.wait(tasks, timeout=5)
+        _, pending = await asyncio.wait(tasks, timeout=5)
+        assert not pending
 
 
 @pytest.fixture
@@ -600,7 +601,8 @@ async def test_pauses_differ_from_one_another(connect: Connect, monkeypatch: pyt
 
     monkeypatch.setattr(random, "uniform", uniform)
     connect(secret="wrong")
-    await drew.wait()
+    async with asyncio.timeout(5):
+        await drew.wait()
     low, high = drawn[0]
     assert low < 1 < high
 

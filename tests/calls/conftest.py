@@ -6,6 +6,7 @@ What is stored here is committed, for Asterisk must see it. Tests share the carr
 from __future__ import annotations
 
 import os
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -39,9 +40,17 @@ from webapp.gateways.models import Gateway
 from webapp.providers.models import Provider
 from webapp.routes.models import Route
 
+# SIP user and secret of the phones. The first secret has what res_config_pgsql would take for its own signs.
+RECEPTION = ("office-100", "se;cret^3B-100")
+DESK = ("office-101", "secret-of-101")
+NEXT_DOOR = ("neighbour-200", "secret-of-200")
+
 AMI_SECRET = "agent-secret-for-tests"
 DB_PASSWORD = "asterisk-password-for-tests"
 NODE = "pbx1"
+
+# Peers have addresses of a block that no other run on this machine uses.
+BLOCK = f"127.{20 + secrets.randbelow(200)}.{secrets.randbelow(250)}"
 
 
 @pytest.fixture(scope="session")
@@ -164,17 +173,11 @@ class Carrier:
     second: Peer  # ... and the one after it.
     acme: Peer  # A customer with a PBX.
     beta: Peer  # Another one.
+    reception: Peer  # Phone 100 of customer office ...
+    desk: Peer  # ... and its phone 101.
+    next_door: Peer  # Phone 200 of customer neighbour.
     stranger: Peer
     ids: dict[str, Any]
-
-    def phone(self, number: int) -> Peer:
-        """The phone of office (100, 101) or of neighbour (200 stands for its 100)."""
-        return Peer(
-            f"127.0.0.{100 + number % 100 + number // 200 * 50}",
-            5060,
-            asterisk=self.first.asterisk,
-            workdir=self.first.workdir,
-        )
 
     def settled(self) -> None:
         """Wait until the agent has done all it owes."""
@@ -217,25 +220,25 @@ def _carrier(
     with calls_app.app_context():
         provider = Provider(name="Provider")
         store.save(provider)
-        first = Gateway(name="first", provider_id=provider.id, ip_address="127.0.0.11", qualify_frequency=0)
+        first = Gateway(name="first", provider_id=provider.id, ip_address=f"{BLOCK}.11", qualify_frequency=0)
         second = Gateway(
             name="second",
             provider_id=provider.id,
-            ip_address="127.0.0.12",
+            ip_address=f"{BLOCK}.12",
             qualify_frequency=0,
             tech_prefix="77",
             inbound_strip=1,
             inbound_prepend="55",
         )
-        acme = Customer(code="acme", name="Acme", type="trunk", trunk_ip=["127.0.0.21"])
-        beta = Customer(code="beta", name="Beta", type="trunk", trunk_ip=["127.0.0.22"])
+        acme = Customer(code="acme", name="Acme", type="trunk", trunk_ip=[f"{BLOCK}.21"], qualify_frequency=0)
+        beta = Customer(code="beta", name="Beta", type="trunk", trunk_ip=[f"{BLOCK}.22"], qualify_frequency=0)
         office = Customer(code="office", name="Office", type="extension")
         neighbour = Customer(code="neighbour", name="Neighbour", type="extension")
         store.save(first, second, acme, beta, office, neighbour)
         store.save(
-            Extension(customer_id=office.id, extension="100", name="João", secret="se;cret^3B-100"),
-            Extension(customer_id=office.id, extension="101", secret="secret-of-101"),
-            Extension(customer_id=neighbour.id, extension="200", secret="secret-of-200"),
+            Extension(customer_id=office.id, extension="100", name="João", secret=RECEPTION[1]),
+            Extension(customer_id=office.id, extension="101", secret=DESK[1]),
+            Extension(customer_id=neighbour.id, extension="200", secret=NEXT_DOOR[1]),
         )
         store.save(
             Route(name="all, spare", pattern="5521.", gateway_id=second.id, priority=20),
@@ -253,11 +256,14 @@ def _carrier(
     until(lambda: query(calls_url, "SELECT 1 FROM nodes WHERE asterisk_up"), "the agent to sign in")
     return Carrier(
         calls_url,
-        peer("127.0.0.11"),
-        peer("127.0.0.12"),
-        peer("127.0.0.21"),
-        peer("127.0.0.22"),
-        peer("127.0.0.99"),
+        peer(f"{BLOCK}.11"),
+        peer(f"{BLOCK}.12"),
+        peer(f"{BLOCK}.21"),
+        peer(f"{BLOCK}.22"),
+        peer(f"{BLOCK}.31"),
+        peer(f"{BLOCK}.32"),
+        peer(f"{BLOCK}.33"),
+        peer(f"{BLOCK}.99"),
         ids,
     )
 

@@ -49,6 +49,9 @@ T = TypeVar("T")
 
 _started: list["Running"] = []
 _numbers = itertools.count(1)
+# SIPp opens ports for control, audio and video in any case, so each process gets five of its own. The range lies
+# between Asterisk's media ports (5000 to 31000 without rtp.conf) and those that the kernel hands out.
+_ports = itertools.cycle(range(31100, 32700, 5))
 
 
 class Scenario(Template):
@@ -176,9 +179,12 @@ class Running:
     As a context manager it is stopped at the end, and an exception on the way gets SIPp's logs as a note.
     """
 
-    def __init__(self, scenario: Path, address: str, port: int, options: list[str]) -> None:
-        if is_bound(address, port):
+    def __init__(self, scenario: Path, address: str, port: int | None, options: list[str]) -> None:
+        """Start SIPp at this port, or at any free one."""
+        if port and is_bound(address, port):
             raise SipFailure(f"{address}:{port} is in use: stop the party that has it")
+        ports = five_free_ports(address)
+        port = port or ports
         self.address = address
         self.port = port
         self._title = f"SIPp {scenario.stem} at {address}:{port}"
@@ -187,8 +193,7 @@ class Running:
         self._ended = scenario.with_suffix(".ended")
         self._output = scenario.with_suffix(".output")
         command = ["sipp", "-sf", str(scenario), "-i", address, "-p", str(port), "-bind_local", "-nostdin"]
-        # SIPp opens ports for media and for control in any case. Its usual ones last for 50 processes.
-        command += ["-mp", str(free_port(address)), "-ci", address, "-cp", str(free_port(address))]
+        command += ["-ci", address, "-cp", str(ports + 1), "-mp", str(ports + 2)]
         command += ["-timeout", f"{LIFETIME}s", "-trace_msg", "-message_file", str(self._messages)]
         command += ["-trace_err", "-error_file", str(self._errors)]
         command += ["-trace_logs", "-log_file", str(self._ended), *options]
@@ -474,7 +479,7 @@ class Peer:
             patience=milliseconds(give_up_after),
             headers=header_lines(headers or {}),
         )
-        return Calling(scenario, self.address, free_port(self.address), self._client_options(user, password))
+        return Calling(scenario, self.address, None, self._client_options(user, password))
 
     def call(
         self,
@@ -537,7 +542,7 @@ class Peer:
             headers=header_lines(headers or {}),
         )
         options = self._client_options(user, password or "")
-        with Running(scenario, self.address, port or free_port(self.address), options) as running:
+        with Running(scenario, self.address, port, options) as running:
             running.wait_for_exit(15)
             response = final_response(method, running.messages)
             return response.status if response else 408
@@ -585,10 +590,18 @@ def is_bound(address: str, port: int) -> bool:
     return f" {local} " in Path("/proc/net/udp").read_text()
 
 
-def free_port(address: str) -> int:
+def five_free_ports(address: str) -> int:
+    """The first of five UDP ports of this address that nobody has and that no SIPp of ours was given lately."""
+    return next(first for first in _ports if all(is_free(address, first + n) for n in range(5)))
+
+
+def is_free(address: str, port: int) -> bool:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind((address, 0))
-        return int(sock.getsockname()[1])
+        try:
+            sock.bind((address, port))
+        except OSError:
+            return False
+        return True
 
 
 def tail(log: Path, characters: int) -> str:

@@ -102,23 +102,22 @@ def test_it_ends_with_the_program_that_started_it(tmp_path: Path) -> None:
         "import json, os, pathlib, sys; from deploy.embedded.asterisk import Asterisk;"
         "directory, root, values = json.loads(sys.argv[1]);"
         "server = Asterisk(pathlib.Path(directory), pathlib.Path(root), values);"
-        "server.start(); server.wait_booted(); os._exit(9)"
+        "server.start(); server.wait_booted(); print(server.pid, flush=True); os._exit(9)"
     )
     arguments = json.dumps([str(tmp_path), str(ROOT or "/"), values()])
-    left = subprocess.run([sys.executable, "-c", program, arguments], cwd=PROJECT, check=False)
+    left = subprocess.run(
+        [sys.executable, "-c", program, arguments], cwd=PROJECT, stdout=subprocess.PIPE, text=True, check=False
+    )
 
     assert left.returncode == 9
     deadline = time.monotonic() + 10
-    while processes_below(tmp_path):
+    while command_line(int(left.stdout)):
         assert time.monotonic() < deadline, "Asterisk outlived the program that started it"
         time.sleep(0.05)
 
 
-def processes_below(directory: Path) -> list[str]:
-    """Those that have this working directory, as our servers have theirs."""
-    found = []
-    for link in Path("/proc").glob("[0-9]*/cwd"):
-        with suppress(OSError):
-            if link.readlink() == directory:
-                found.append(link.parent.name)
-    return found
+def command_line(pid: int) -> bytes:
+    """What a process was started with; nothing if it has ended."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""

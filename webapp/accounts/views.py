@@ -40,12 +40,12 @@ def sign_in() -> Any:
     if current_user.is_authenticated:
         return redirect(_inside(form.next.data))
     if form.validate_on_submit():
-        user = authenticate(form.username.data or "", form.password.data or "")
+        user = authenticate((form.username.data or "").replace("\x00", ""), form.password.data or "")
         if user:
+            language = user.language or session.get("language", "")
             session.clear()
             login_user(user)
-            if user.language:
-                session["language"] = user.language
+            session["language"] = language
             log.info("signed in", user=user.username)
             return redirect(_inside(form.next.data))
         log.warning("sign-in refused", user=(form.username.data or "")[:80], address=request.remote_addr)
@@ -72,6 +72,9 @@ def language() -> Any:
 
 def _inside(target: str | None) -> str:
     """A path of ours to go on to; anything that could lead elsewhere becomes the start page."""
-    parts = urlsplit(target or "")
+    try:
+        parts = urlsplit(target or "")
+    except ValueError:  # Such as a bracket that is not closed.
+        return url_for("dashboard.index")
     harmless = not parts.scheme and not parts.netloc and parts.path.startswith("/") and "\\" not in parts.path
     return target if target and harmless and not target.startswith("//") else url_for("dashboard.index")

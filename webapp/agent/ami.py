@@ -20,7 +20,7 @@ log = structlog.get_logger()
 State = Literal["up", "down", "auth-failed"]
 
 # Header names are found in any case. A header that came several times holds its values joined by "\n".
-# An empty header at the end of a message is missing: read with .get().
+# An empty header at the end of a message is missing, so read with .get(); an empty "content" is panoramisk's.
 Message = Mapping[str, str]
 Event = Message
 
@@ -39,7 +39,7 @@ class AmiError(Exception):
 class AmiDown(Exception):
     """There is no answer, because there is no link, it broke, or time ran out; the text says which.
 
-    Whether Asterisk has carried out the action is unknown, unless there was no link to begin with.
+    Asterisk may have carried out the action all the same, unless the text is "not connected" or "busy".
     """
 
 

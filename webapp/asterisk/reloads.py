@@ -1,7 +1,8 @@
 """What each node's Asterisk must be told when rows change. Pure.
 
-A dialplan row needs nothing: it is looked up at every call. Caches keep what they read until told (sorcery.conf);
-they never keep that something was *not* there, so a new endpoint, auth or aor needs no word either.
+A dialplan row needs nothing: it is looked up at every call. Caches keep what they read until told (sorcery.conf).
+They would also find a new object by themselves, but then its first call would have to wait for the database, and
+could not be placed at all while that is away: so what is new or changed is read into the cache at once.
 """
 
 from __future__ import annotations
@@ -27,23 +28,26 @@ def orders(changes: Iterable[Change]) -> list[Order]:
 
 def _orders(change: Change) -> Iterator[Order]:
     name = str(change.key[0])
-    known = change.before is not None
+    how = "refresh" if change.after else "expire"
     match change.table:
-        case "ps_endpoints" if known:
-            yield Order("expire_endpoint", name)
-        case "ps_auths" if known:
-            yield Order("expire_auth", name)
+        case "ps_endpoints":
+            yield Order(f"{how}_endpoint", name)
+        case "ps_auths":
+            # The account of a gateway that goes is needed once more, to unregister with. It does no harm in the cache.
+            if change.after or not change.owner.startswith("gateway:"):
+                yield Order(f"{how}_auth", name)
         case "ps_aors":
-            if known:
-                yield Order("expire_aor", name)
-            # OPTIONS are sent on a schedule of their own, which looks at no row until it is told to.
-            if _qualified(change):
-                yield Order("qualify", name)
+            yield Order(f"{how}_aor", name)
+            yield from _qualify(change, name)
         case "ps_endpoint_id_ips":
             yield Order("populate_identify")
         case "ps_registrations":
             yield Order("reload_registrations")
 
 
-def _qualified(change: Change) -> bool:
-    return any(row and row["qualify_frequency"] for row in (change.before, change.after))
+def _qualify(change: Change, name: str) -> Iterator[Order]:
+    """OPTIONS are sent on a schedule of their own, which looks at no row until it is told to."""
+    if not any(row and row["qualify_frequency"] for row in (change.before, change.after)):
+        return
+    # For an aor that is gone Asterisk has nothing but the reload of them all.
+    yield Order("qualify", name) if change.after else Order("reload_qualify")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -83,6 +84,7 @@ def present(session: Session, kind: type[Row], owners: Sequence[str] | None) -> 
     return found
 
 
+@cache
 def target(kind: type[Row]) -> TableClause:
     """The realtime table, with the columns we manage and `owner`."""
     columns: list[ColumnClause[Any]] = [column(name) for name in (*kind.columns(), "owner")]

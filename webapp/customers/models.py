@@ -33,6 +33,7 @@ class Customer(Managed, Base):
     # A trunk's addresses. Calls to the customer go to the single addresses, calls from any of them are its own.
     trunk_ip: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     trunk_port: Mapped[int] = mapped_column(server_default="5060")
+    qualify_frequency: Mapped[int] = mapped_column(server_default="60")  # Seconds between OPTIONS; 0: never.
     codecs: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{alaw,ulaw}")
 
     price_plan: Mapped[PricePlan | None] = relationship(back_populates="customers")
@@ -52,6 +53,7 @@ class Customer(Managed, Base):
         CheckConstraint("type IN ('trunk', 'extension')", "type"),
         CheckConstraint("type <> 'trunk' OR cardinality(trunk_ip) > 0", "trunk_has_ip"),
         CheckConstraint("trunk_port BETWEEN 1 AND 65535", "trunk_port"),
+        CheckConstraint("qualify_frequency BETWEEN 0 AND 3600", "qualify_frequency"),
         CheckConstraint("cardinality(codecs) > 0", "codecs"),
     )
 

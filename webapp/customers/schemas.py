@@ -15,6 +15,7 @@ from webapp.validation import (
     E164OrNothing,
     IpNetworks,
     Port,
+    QualifyFrequency,
     Schema,
     at,
 )
@@ -48,6 +49,11 @@ class CustomerSchema(Schema):
         json_schema_extra={"widget": "lines"},
     )
     trunk_port: Port = Field(5060, title=N_("Trunk port"))
+    qualify_frequency: QualifyFrequency = Field(
+        60,
+        title=N_("Check every (s)"),
+        description=N_("Seconds between two OPTIONS requests; 0 for none. A peer that does not answer gets no calls."),
+    )
     codecs: Codecs = Field(["alaw", "ulaw"], title=N_("Codecs"), description=N_("In order of preference."))
 
     REFUSALS = {

@@ -13,6 +13,7 @@ from webapp.ext import db
 from webapp.extensions.models import Extension
 from webapp.gateways.models import Gateway
 from webapp.permissions import permission, public
+from webapp.providers.models import Provider
 from webapp.routes.models import Route
 from webapp.settings.models import Node, OutboxEntry
 
@@ -22,6 +23,7 @@ COUNTED = (
     ("customers.index", Customer),
     ("extensions.index", Extension),
     ("dids.index", Did),
+    ("providers.index", Provider),
     ("gateways.index", Gateway),
     ("routes.index", Route),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from os.path import commonprefix
 from typing import Any
 
 from flask import Blueprint, abort, flash, redirect, render_template, url_for
@@ -37,12 +38,14 @@ def index() -> Any:
         select(Did)
         .join(Did.provider)
         .outerjoin(Did.current)
+        .outerjoin(Allocation.customer)
         .options(
             joinedload(Did.provider),
             selectinload(Did.current).options(joinedload(Allocation.customer), joinedload(Allocation.extension)),
         )
     )
-    query = query.where(*matches(Did.number, Did.description, Provider.name, Allocation.customer_code))
+    shown = (Did.number, Did.description, Provider.name, Customer.name, Allocation.customer_code)
+    query = query.where(*matches(*shown, number=Did.number))
     return render_template("dids/index.html", page=page(query, Did.number))
 
 
@@ -60,7 +63,7 @@ def new() -> Any:
             return saved(
                 ngettext("%(num)s DID created.", "%(num)s DIDs created.", count),
                 ".index",
-                q=form.valid.number,
+                q=_common_start(form.valid.number, count),
             )
     return render_template("dids/new.html", form=form), 422 if form.errors else 200
 
@@ -93,9 +96,9 @@ def deallocate(id: uuid.UUID) -> Any:
     did = _with_history(id)
     try:
         operations.deallocate(did)
-    except store.Refused:
-        flash(gettext("Nobody has this number any more."), "warning")
-        return redirect(url_for(".edit", id=did.id))
+    except (store.Refused, store.Stale):
+        flash(gettext("Nothing was done: somebody else changed this number in the meantime."), "warning")
+        return redirect(url_for(".edit", id=id))
     return saved(gettext("DID %(number)s is free again.", number=did.number), ".edit", id=did.id)
 
 
@@ -109,6 +112,11 @@ def _origins(form: SchemaForm[Any]) -> None:
     choices(form.provider_id, db.session.scalars(select(Provider).order_by(Provider.name)))
     gateways = db.session.scalars(select(Gateway).order_by(Gateway.name))
     choices(form.gateway_id, gateways, nothing=gettext("Any"))
+
+
+def _common_start(number: str, count: int) -> str:
+    """The digits that all numbers of a range begin with, by which a search finds it."""
+    return commonprefix([number, str(int(number) + count - 1)])
 
 
 def _with_history(id: uuid.UUID) -> Did:

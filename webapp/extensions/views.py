@@ -29,15 +29,15 @@ ExtensionForm = form_for(ExtensionSchema)
 def index() -> Any:
     query = select(Extension).join(Extension.customer).options(contains_eager(Extension.customer))
     query = query.where(*matches(Extension.extension, Extension.name, Customer.code, Customer.name))
-    return render_template("extensions/index.html", page=page(query, Extension.customer_id, Extension.extension))
+    return render_template("extensions/index.html", page=page(query, Customer.code, Extension.extension))
 
 
 @bp.route("/new", methods=["GET", "POST"], defaults={"id": None})
 @bp.route("/<uuid:id>", methods=["GET", "POST"])
 @permission("extensions.write")
 def edit(id: uuid.UUID | None) -> Any:
-    extension = db.get_or_404(Extension, id) if id else Extension(customer_id=request.args.get("customer_id"))
-    form = ExtensionForm(obj=extension)
+    extension = db.get_or_404(Extension, id) if id else Extension()
+    form = ExtensionForm(obj=extension, customer_id=request.args.get("customer_id"))
     if request.method == "GET" and not id:
         form.secret.data = new_secret()
     customers = select(Customer).where(Customer.type == "extension").order_by(Customer.name)

@@ -17,6 +17,7 @@ from webapp.validation import (
     IpNetworks,
     Port,
     ProviderPassword,
+    QualifyFrequency,
     Schema,
     SipName,
     SipUser,
@@ -70,8 +71,10 @@ class GatewaySchema(Schema):
         title=N_("Inbound: digits to add"),
         description=N_("… and put before it, to make country code, area code, number."),
     )
-    qualify_frequency: Annotated[int, Field(ge=0, le=3600)] = Field(
-        60, title=N_("Check every (s)"), description=N_("Seconds between two OPTIONS requests; 0 for none.")
+    qualify_frequency: QualifyFrequency = Field(
+        60,
+        title=N_("Check every (s)"),
+        description=N_("Seconds between two OPTIONS requests; 0 for none. A peer that does not answer gets no calls."),
     )
 
     REFUSALS = {

@@ -20,6 +20,14 @@ for (const button of document.querySelectorAll("[data-theme-switch]")) {
 const messages = document.getElementById("messages");
 messages?.replaceChildren(...messages.children);
 
+// On a narrow screen a row becomes a card, whose lines need the words that head the columns.
+for (const table of document.querySelectorAll(".card-table")) {
+  const words = [...table.tHead.rows[0].cells].map((cell) => cell.textContent.trim());
+  for (const row of table.tBodies[0].rows) {
+    for (const cell of row.cells) cell.dataset.label = words[cell.cellIndex];
+  }
+}
+
 const errors = document.querySelector("[data-error-summary]");
 errors?.focus();
 

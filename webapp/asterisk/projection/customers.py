@@ -29,5 +29,5 @@ def project_customer(customer: Customer) -> Iterator[Row]:
         set_var=(f"CUSTOMER_ID={customer.id}",),
         identify_by="ip",
     )
-    yield Aor(id=name, contact=",".join(contacts), qualify_frequency=60)
+    yield Aor(id=name, contact=",".join(contacts), qualify_frequency=customer.qualify_frequency)
     yield Identify(id=name, endpoint=name, match=tuple(customer.trunk_ip))

@@ -1,0 +1,159 @@
+"""The product on a port of its own, for a browser: what it stores is committed, so its database is its own."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from axe_playwright_python.sync_playwright import Axe
+from flask import Flask
+from playwright.sync_api import Browser, Page, Playwright
+from pydantic import SecretStr
+from werkzeug.serving import make_server
+
+from tests.conftest import PASSWORD, SECRET_KEY
+from webapp import create_app, demonstration, store
+from webapp.accounts.models import User
+from webapp.config import Settings
+from webapp.customers.models import Customer
+from webapp.dids.models import Did
+from webapp.ext import db
+from webapp.extensions.models import Extension
+from webapp.gateways.models import Gateway
+from webapp.providers.models import Provider
+from webapp.routes.models import Route
+
+CHROMIUM = "/usr/bin/chromium"
+# Without these a browser in a container does not start, or calls home.
+ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
+USERS = {"en": "olga", "pt_BR": "otavio"}  # An operator for each language.
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Site:
+    """The running product."""
+
+    url: str
+    app: Flask
+
+    def stored(self, question: Callable[[], T]) -> T:
+        """What a question to the database answers, in a session of its own."""
+        with self.app.app_context():
+            return question()
+
+    def path(self, page: Page) -> str:
+        """Where a page is, without host and query."""
+        return page.url.removeprefix(self.url).split("?")[0]
+
+
+@contextmanager
+def serve(database_url: str) -> Iterator[Site]:
+    """The product on a free port, with the demonstration and one operator for each language."""
+    settings = Settings(database_url=database_url, secret_key=SecretStr(SECRET_KEY), _env_file=None)  # type: ignore[call-arg]  # pydantic-settings takes it
+    app = create_app(settings)
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    with app.app_context():
+        demonstration.seed()
+        for language, username in USERS.items():
+            user = User(username=username, role="operator", language=language)
+            user.set_password(PASSWORD)
+            store.save(user)
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, name="site")
+    thread.start()
+    try:
+        yield Site(f"http://127.0.0.1:{server.port}", app)
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+        with app.app_context():
+            db.engine.dispose()
+
+
+@contextmanager
+def chromium(playwright: Playwright) -> Iterator[Browser]:
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    try:
+        yield browser
+    finally:
+        browser.close()
+
+
+def sign_in(page: Page, site: Site, language: str = "en") -> None:
+    """Sign in as the operator who reads this language."""
+    page.goto(f"{site.url}/login")
+    page.locator("#username").fill(USERS[language])
+    page.locator("#password").fill(PASSWORD)
+    page.locator("form.form button[type=submit]").click()
+    page.wait_for_url(f"{site.url}/")
+
+
+def listen(page: Page) -> list[str]:
+    """A list that fills with whatever the page complains of: script errors, refusals of the CSP, failed loads."""
+    complaints: list[str] = []
+    page.on(
+        "console",
+        lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None,
+    )
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("requestfailed", lambda request: complaints.append(f"{request.url}: {request.failure}"))
+    return complaints
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds wrong with a page for people who cannot see it or use a mouse."""
+    results: dict[str, Any] = Axe().run(page).response
+    return [
+        f"{found['id']}: {found['help']}: {', '.join(node['html'][:160] for node in found['nodes'][:4])}"
+        for found in results["violations"]
+    ]
+
+
+def every_page(site: Site) -> dict[str, str]:
+    """The paths of every page there is, under a short name each; of things, those of the demonstration."""
+
+    def one(kind: type[Any], *conditions: Any) -> Any:
+        return db.session.scalars(db.select(kind).where(*conditions).order_by(kind.created_at)).first().id
+
+    def paths() -> dict[str, str]:
+        taken, free = one(Did, Did.status == "allocated"), one(Did, Did.status == "available")
+        found = {"dashboard": "/"}
+        for area, kind in {
+            "providers": Provider,
+            "gateways": Gateway,
+            "customers": Customer,
+            "extensions": Extension,
+            "routes": Route,
+        }.items():
+            found |= {
+                area: f"/{area}/",
+                f"{area}-new": f"/{area}/new",
+                f"{area}-edit": f"/{area}/{one(kind)}",
+                f"{area}-delete": f"/{area}/{one(kind)}/delete",
+                f"{area}-nothing-found": f"/{area}/?q=zzzz",
+            }
+        return found | {
+            "dids": "/dids/",
+            "dids-new": "/dids/new",
+            "dids-edit-free": f"/dids/{free}",
+            "dids-edit-allocated": f"/dids/{taken}",
+            "dids-allocate": f"/dids/{free}/allocate",
+            "dids-reallocate": f"/dids/{taken}/allocate",
+            "dids-delete": f"/dids/{free}/delete",
+            "missing": "/nowhere",
+        }
+
+    return site.stored(paths)
+
+
+def shot(page: Page, path: Path) -> None:
+    """A picture of the whole page, however long it is."""
+    page.screenshot(path=path, full_page=True)

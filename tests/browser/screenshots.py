@@ -1,0 +1,77 @@
+"""Pictures of every page, to look at: python -m tests.browser.screenshots DIRECTORY [en|pt_BR ...]"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from deploy.embedded.postgres import Postgres
+from schema import migrate
+from tests.browser.live import Site, chromium, every_page, serve, shot, sign_in
+
+SIZES = {"desk": (1280, 800), "phone": (390, 844)}
+THEMES = ("light", "dark")
+
+
+def main() -> None:
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    target = Path(sys.argv[1])
+    target.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="aa-pg-", ignore_cleanup_errors=True) as directory:
+        path = Path(directory)
+        path.chmod(0o755)
+        postgres = Postgres(path / "cluster", fast=True)
+        postgres.start()
+        try:
+            postgres.create_database("pictures")
+            migrate.upgrade(postgres.url("pictures"))
+            with serve(postgres.url("pictures")) as site, sync_playwright() as playwright:
+                with chromium(playwright) as browser:
+                    for language in sys.argv[2:] or ["en"]:
+                        pictures(browser, site, target, language)
+        finally:
+            postgres.stop("immediate")
+
+
+def pictures(browser: Browser, site: Site, target: Path, language: str) -> None:
+    """Every page in each size and theme, one file each: gateways-new.phone.dark.en.png"""
+    for size, (width, height) in SIZES.items():
+        for theme in THEMES:
+            context = browser.new_context(
+                viewport={"width": width, "height": height},
+                color_scheme=theme,
+                locale=language.replace("_", "-"),
+            )
+            page = context.new_page()
+            suffix = f"{size}.{theme}.{language}.png"
+            page.goto(f"{site.url}/login")
+            shot(page, target / f"login.{suffix}")
+            sign_in(page, site, language)
+            for name, address in every_page(site).items():
+                page.goto(site.url + address)
+                shot(page, target / f"{name}.{suffix}")
+            refused(page, site)
+            shot(page, target / f"gateways-refused.{suffix}")
+            if size == "phone":
+                page.locator(".navbar-toggler").click()
+                page.wait_for_timeout(500)
+                shot(page, target / f"menu.{suffix}")
+            context.close()
+
+
+def refused(page: Page, site: Site) -> None:
+    """The form of a gateway after it was refused."""
+    page.goto(f"{site.url}/gateways/new")
+    page.locator("#name").fill("GW São Paulo")
+    page.locator("#ip_address").fill("10.0.0.300")
+    page.locator("#port").fill("70000")
+    page.locator("#registration").check()
+    page.locator("form.form button[type=submit]").click()
+
+
+if __name__ == "__main__":
+    main()

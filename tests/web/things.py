@@ -1,0 +1,100 @@
+"""Things for the tests of the pages: made through the store, and read back as they are stored."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from sqlalchemy import func, select, text
+
+from webapp import store
+from webapp.customers.models import Customer
+from webapp.dids import operations
+from webapp.dids.models import Did
+from webapp.dids.schemas import AllocationSchema, DidRangeSchema
+from webapp.ext import Base, db
+from webapp.extensions.models import Extension
+from webapp.gateways.models import Gateway
+from webapp.providers.models import Provider
+from webapp.routes.models import Route
+
+T = TypeVar("T", bound=Base)
+
+
+def provider(name: str = "Norte", **values: Any) -> Provider:
+    return _stored(Provider(name=name, **values))
+
+
+def gateway(name: str = "GW1", ip_address: str = "10.0.0.1", **values: Any) -> Gateway:
+    if "provider_id" not in values:
+        values["provider_id"] = provider(f"Provider of {name}").id
+    return _stored(Gateway(name=name, ip_address=ip_address, **values))
+
+
+def trunk(code: str = "padaria", address: str = "10.1.0.1", **values: Any) -> Customer:
+    return _stored(Customer(code=code, name=f"Customer {code}", type="trunk", trunk_ip=[address], **values))
+
+
+def office(code: str = "acme", **values: Any) -> Customer:
+    return _stored(Customer(code=code, name=f"Customer {code}", type="extension", **values))
+
+
+def extension(customer: Customer, number: str = "100", **values: Any) -> Extension:
+    return _stored(Extension(customer_id=customer.id, extension=number, secret="secret-of-a-phone", **values))
+
+
+def route(name: str = "Brazil", **values: Any) -> Route:
+    if "gateway_id" not in values:
+        values["gateway_id"] = gateway().id
+    return _stored(Route(name=name, **{"pattern": "55.", **values}))
+
+
+def dids(number: str = "551140001000", count: int = 1, **values: Any) -> list[Did]:
+    if "provider_id" not in values:
+        values["provider_id"] = provider(f"Provider of {number}").id
+    operations.create_range(DidRangeSchema(number=number, count=count, **values))
+    return [one(Did, number=str(int(number) + n)) for n in range(count)]
+
+
+def did(number: str = "551140001000", **values: Any) -> Did:
+    return dids(number, **values)[0]
+
+
+def allocate(number: Did, customer: Customer, destination: str | None = None) -> None:
+    found = db.session.get_one(Did, number.id)
+    operations.allocate(found, AllocationSchema(customer_id=customer.id, destination=destination))
+    _let_go()
+
+
+def one(kind: type[T], **values: Any) -> T:
+    """The stored thing with these values, as it is now."""
+    found = db.session.scalars(select(kind).filter_by(**values)).one()
+    db.session.expunge_all()
+    _let_go()
+    return found
+
+
+def count(kind: type[Base], **values: Any) -> int:
+    """How many things with these values are stored."""
+    number = db.session.scalar(select(func.count()).select_from(kind).filter_by(**values)) or 0
+    _let_go()
+    return number
+
+
+def asterisk(question: str, **values: Any) -> Any:
+    """One value out of Asterisk's tables; None if there is none."""
+    answer = db.session.scalar(text(question), values)
+    _let_go()
+    return answer
+
+
+def _stored(thing: T) -> T:
+    store.save(thing)
+    db.session.refresh(thing)
+    db.session.expunge_all()
+    _let_go()
+    return thing
+
+
+def _let_go() -> None:
+    """End the transaction of the test's own session. Left open, what requests commit would be undone with it."""
+    db.session.commit()
