@@ -4,7 +4,7 @@ PYTHON := $(VENV)/bin/python
 export RUFF_CACHE_DIR := $(CURDIR)/var/cache/ruff
 export MYPY_CACHE_DIR := $(CURDIR)/var/cache/mypy
 
-.PHONY: help run test check fmt bench clean tools
+.PHONY: help run test check fmt translations bench clean tools
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 8
@@ -25,6 +25,11 @@ check: tools ## check format, lint, types and vendored files
 fmt: tools ## format the code and repair what ruff can
 	$(PYTHON) -m ruff format .
 	$(PYTHON) -m ruff check --fix .
+
+translations: tools ## collect the texts for the translators, and compile what they wrote
+	$(VENV)/bin/pybabel extract -F webapp/babel.cfg -k N_ -k ngettext:1,2 -k lazy_gettext -o var/messages.pot .
+	$(VENV)/bin/pybabel update -i var/messages.pot -d webapp/translations -N
+	$(VENV)/bin/pybabel compile -d webapp/translations
 
 bench: tools ## measure: calls, saves, imports and pages
 	$(PYTHON) -m tests.bench

@@ -3,40 +3,31 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_sqlalchemy.session import Session
-from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.orm import scoped_session
 
 from deploy.embedded.postgres import Postgres
 from schema import migrate
+from tests.calls.exchange import SECRET_KEY as SECRET_KEY
+from tests.calls.exchange import private_postgres, settings
 from webapp import create_app
 from webapp.accounts.models import User
 from webapp.asterisk.check import check
-from webapp.config import Settings
 from webapp.ext import db
 
-SECRET_KEY = "a key for tests, long enough to be taken"
 PASSWORD = "correct horse"
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Postgres]:
-    """A PostgreSQL of our own, without fsync. (Not below pytest's folders, which its user may not enter.)"""
-    with tempfile.TemporaryDirectory(prefix="aa-pg-", ignore_cleanup_errors=True) as directory:
-        path = Path(directory)
-        path.chmod(0o755)
-        postgres = Postgres(path / "cluster", fast=True)
-        postgres.start()
+    with private_postgres() as postgres:
         yield postgres
-        postgres.stop("immediate")
 
 
 @pytest.fixture(scope="session")
@@ -57,8 +48,7 @@ def database_url(cluster: Postgres, empty_database: str) -> str:
 @pytest.fixture(scope="session")
 def app(database_url: str) -> Flask:
     os.environ.pop("DATABASE_URL", None)
-    settings = Settings(database_url=database_url, secret_key=SecretStr(SECRET_KEY), _env_file=None)
-    app = create_app(settings)
+    app = create_app(settings(database_url))
     app.config.update(TESTING=True, WTF_CSRF_ENABLED=False)
     return app
 

@@ -73,7 +73,8 @@ def register(app: Flask) -> None:
     app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(phone=phone, when=when, money=money)
     app.jinja_env.globals.update(navigation=NAVIGATION, may=may, get_locale=get_locale)
-    app.before_request(logs.begin_request)
+    # Before all else, for what comes earlier may refuse a request, which is logged and shown with its id all the same.
+    app.before_request_funcs.setdefault(None, []).insert(0, logs.begin_request)
     app.after_request(secure)
     app.after_request(logs.log_request)
     app.register_error_handler(CSRFError, expired)
@@ -145,7 +146,6 @@ def http_error(error: HTTPException) -> Answer:
 
 def database_away(error: OperationalError) -> Answer:
     log.error("database is away", reason=str(error.orig).strip())
-    _ask_no_more()
     sentence = gettext("Nothing was saved. Calls in progress go on. Try again in a moment.")
     return _page(503, gettext("The database does not answer"), sentence)
 
@@ -153,7 +153,6 @@ def database_away(error: OperationalError) -> Answer:
 def our_fault(error: Exception) -> Answer:
     """A mistake of ours: the log has all of it, the page only the number to find it by."""
     log.exception("unexpected error", exc_info=error)
-    _ask_no_more()
     return _page(
         InternalServerError.code,
         gettext("Something went wrong on our side"),
@@ -161,12 +160,9 @@ def our_fault(error: Exception) -> Answer:
     )
 
 
-def _ask_no_more() -> None:
-    """Draw the page and write the log line without asking the database who is signed in: it may be what failed."""
-    g.setdefault("_login_user", login.anonymous_user())
-
-
 def _page(code: int, title: str, sentence: str) -> tuple[str, int]:
+    # Who is signed in, if that is not known yet, nobody asks any more: the database may be what failed.
+    g.setdefault("_login_user", login.anonymous_user())
     return render_template("error.html", title=title, sentence=sentence, request_id=g.get("request_id", "")), code
 
 

@@ -13,13 +13,12 @@ from typing import Any, TypeVar
 from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 from playwright.sync_api import Browser, Page, Playwright
-from pydantic import SecretStr
 from werkzeug.serving import make_server
 
-from tests.conftest import PASSWORD, SECRET_KEY
+from tests.calls.exchange import settings
+from tests.conftest import PASSWORD
 from webapp import create_app, demonstration, store
 from webapp.accounts.models import User
-from webapp.config import Settings
 from webapp.customers.models import Customer
 from webapp.dids.models import Did
 from webapp.ext import db
@@ -56,8 +55,7 @@ class Site:
 @contextmanager
 def serve(database_url: str) -> Iterator[Site]:
     """The product on a free port, with the demonstration and one operator for each language."""
-    settings = Settings(database_url=database_url, secret_key=SecretStr(SECRET_KEY), _env_file=None)  # type: ignore[call-arg]  # pydantic-settings takes it
-    app = create_app(settings)
+    app = create_app(settings(database_url))
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     with app.app_context():
         demonstration.seed()

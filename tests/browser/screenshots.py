@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from deploy.embedded.postgres import Postgres
 from schema import migrate
 from tests.browser.live import Site, chromium, every_page, serve, shot, sign_in
+from tests.calls.exchange import private_postgres
 
 SIZES = {"desk": (1280, 800), "phone": (390, 844)}
 THEMES = ("light", "dark")
@@ -21,20 +20,12 @@ def main() -> None:
         sys.exit(__doc__)
     target = Path(sys.argv[1])
     target.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="aa-pg-", ignore_cleanup_errors=True) as directory:
-        path = Path(directory)
-        path.chmod(0o755)
-        postgres = Postgres(path / "cluster", fast=True)
-        postgres.start()
-        try:
-            postgres.create_database("pictures")
-            migrate.upgrade(postgres.url("pictures"))
-            with serve(postgres.url("pictures")) as site, sync_playwright() as playwright:
-                with chromium(playwright) as browser:
-                    for language in sys.argv[2:] or ["en"]:
-                        pictures(browser, site, target, language)
-        finally:
-            postgres.stop("immediate")
+    with private_postgres() as postgres:
+        postgres.create_database("pictures")
+        migrate.upgrade(postgres.url("pictures"))
+        with serve(postgres.url("pictures")) as site, sync_playwright() as playwright, chromium(playwright) as browser:
+            for language in sys.argv[2:] or ["en"]:
+                pictures(browser, site, target, language)
 
 
 def pictures(browser: Browser, site: Site, target: Path, language: str) -> None:

@@ -5,31 +5,21 @@ What is stored here is committed, for Asterisk must see it. Tests share the carr
 
 from __future__ import annotations
 
-import os
 import secrets
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
-from pydantic import SecretStr
-from sqlalchemy import create_engine, text
 
-from deploy.embedded.asterisk import Asterisk, unpacked_root
+from deploy.embedded.asterisk import Asterisk
 from deploy.embedded.postgres import Postgres
-from deploy.embedded.process import free_port
 from tests.calls import sip
+from tests.calls.exchange import AgentProcess, prepare_database, query, running_asterisk, settings, until
 from tests.calls.sip import Peer
-from tests.conftest import SECRET_KEY
 from webapp import create_app, store
 from webapp.asterisk.check import check
-from webapp.config import Settings
 from webapp.customers.models import Customer
 from webapp.dids import operations
 from webapp.dids.models import Did
@@ -45,10 +35,6 @@ RECEPTION = ("office-100", "se;cret^3B-100")
 DESK = ("office-101", "secret-of-101")
 NEXT_DOOR = ("neighbour-200", "secret-of-200")
 
-AMI_SECRET = "agent-secret-for-tests"
-DB_PASSWORD = "asterisk-password-for-tests"
-NODE = "pbx1"
-
 # Peers have addresses of a block that no other run on this machine uses.
 BLOCK = f"127.{20 + secrets.randbelow(200)}.{secrets.randbelow(250)}"
 
@@ -56,83 +42,19 @@ BLOCK = f"127.{20 + secrets.randbelow(200)}.{secrets.randbelow(250)}"
 @pytest.fixture(scope="session")
 def calls_url(cluster: Postgres, empty_database: str) -> str:
     cluster.create_database("calls", template=empty_database)
-    url = cluster.url("calls")
-    environment = {
-        **os.environ,
-        "DATABASE_URL": url,
-        "SECRET_KEY": SECRET_KEY,
-        "ASTERISK_DB_PASSWORD": DB_PASSWORD,
-    }
-    # A copied database has none of the settings that belong to the role in this database.
-    for command in ("migrate", "asterisk-password"):
-        subprocess.run([sys.executable, "-m", "webapp.cli", command], env=environment, check=True)
-    return url
+    return prepare_database(cluster, "calls")
 
 
 @pytest.fixture(scope="session")
 def asterisk(cluster: Postgres, calls_url: str) -> Iterator[Asterisk]:
-    var = Path(os.environ.get("ASTERISK_ROOT_PARENT", "var"))
-    with tempfile.TemporaryDirectory(prefix="aa-ast-", ignore_cleanup_errors=True) as directory:
-        Path(directory).chmod(0o755)
-        asterisk = Asterisk(
-            Path(directory) / "asterisk",
-            unpacked_root(var),
-            {
-                "NODE": NODE,
-                "SIP_BIND": "127.0.0.1",
-                "SIP_PORT": str(free_port()),
-                "RTP_START": "20000",
-                "RTP_END": "20400",
-                "AMI_PORT": str(free_port()),
-                "AMI_SECRET": AMI_SECRET,
-                "DB_HOST": "127.0.0.1",
-                "DB_PORT": str(cluster.port),
-                "DB_NAME": "calls",
-                "DB_PASSWORD": DB_PASSWORD,
-            },
-        )
-        asterisk.start()
-        asterisk.wait_booted()
+    with running_asterisk(cluster, "calls") as asterisk:
         yield asterisk
-        asterisk.stop()
-        sip.kill_all()
-
-
-class AgentProcess:
-    """The agent as it runs in production: a process of its own."""
-
-    def __init__(self, environment: dict[str, str], log: Path) -> None:
-        self.environment = environment
-        self.log = log
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        with self.log.open("ab") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "webapp.cli", "agent"],
-                env=self.environment,
-                stdout=output,
-                stderr=output,
-            )
-
-    def stop(self) -> None:
-        if self.process:
-            self.process.terminate()
-            self.process.wait(10)
-            self.process = None
+    sip.kill_all()
 
 
 @pytest.fixture(scope="session")
 def agent(asterisk: Asterisk, calls_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AgentProcess]:
-    environment = {
-        **os.environ,
-        "DATABASE_URL": calls_url,
-        "SECRET_KEY": SECRET_KEY,
-        "NODE": NODE,
-        "AMI_PORT": asterisk.values["AMI_PORT"],
-        "AMI_SECRET": AMI_SECRET,
-    }
-    agent = AgentProcess(environment, tmp_path_factory.mktemp("agent") / "agent.log")
+    agent = AgentProcess(calls_url, asterisk, tmp_path_factory.mktemp("agent") / "agent.log")
     agent.start()
     yield agent
     agent.stop()
@@ -140,28 +62,9 @@ def agent(asterisk: Asterisk, calls_url: str, tmp_path_factory: pytest.TempPathF
 
 @pytest.fixture(scope="session")
 def calls_app(calls_url: str) -> Flask:
-    settings = Settings(database_url=calls_url, secret_key=SecretStr(SECRET_KEY), _env_file=None)
-    app = create_app(settings)
+    app = create_app(settings(calls_url))
     app.config.update(TESTING=True, WTF_CSRF_ENABLED=False)
     return app
-
-
-def query(url: str, statement: str, **values: Any) -> list[Any]:
-    engine = create_engine(url)
-    try:
-        with engine.begin() as connection:
-            return list(connection.execute(text(statement), values))
-    finally:
-        engine.dispose()
-
-
-def until(find: Callable[[], Any], what: str, timeout: float = 15) -> Any:
-    """Wait until `find` finds something, and return it."""
-    deadline = time.monotonic() + timeout
-    while not (found := find()):
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
-        time.sleep(0.05)
-    return found
 
 
 @dataclass

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from deploy.embedded.asterisk import Asterisk
-from tests.calls.conftest import BLOCK, AgentProcess, Carrier, query, until
+from tests.calls.conftest import BLOCK, Carrier
+from tests.calls.exchange import AgentProcess, query, until
 from tests.calls.sip import Peer
 from webapp import store
 from webapp.ext import db
@@ -80,6 +81,18 @@ def test_a_gateway_is_known_by_its_address_as_soon_as_it_is_saved(carrier: Carri
     store.delete(gateway)
     carrier.settled()
     newcomer.call("551140000300", expect=401)
+
+
+def test_what_was_deleted_before_the_agent_came_back_holds_up_nothing(carrier: Carrier, agent: AgentProcess) -> None:
+    agent.stop()
+    try:
+        gateway = Gateway(name="short-lived", provider_id=carrier.ids["provider"], ip_address=f"{BLOCK}.46")
+        store.save(gateway)
+        store.delete(gateway)
+    finally:
+        agent.start()
+
+    carrier.settled()
 
 
 def test_a_rolled_back_save_sends_nothing(carrier: Carrier) -> None:

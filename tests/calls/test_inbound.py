@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from flask import Flask
 
-from tests.calls.conftest import AgentProcess, Carrier, query
+from tests.calls.conftest import Carrier
+from tests.calls.exchange import AgentProcess, query
 from tests.conftest import make_user, signed_in
 from webapp import store
 from webapp.customers.models import Customer

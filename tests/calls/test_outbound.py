@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from deploy.embedded.asterisk import Asterisk
-from tests.calls.conftest import BLOCK, DESK, RECEPTION, Carrier, query, until
+from tests.calls.conftest import BLOCK, DESK, RECEPTION, Carrier
+from tests.calls.exchange import query, until
 from webapp import store
 from webapp.customers.models import Customer
 from webapp.ext import db

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from deploy.embedded.asterisk import Asterisk
-from tests.calls.conftest import DESK, NEXT_DOOR, RECEPTION, Carrier, until
+from tests.calls.conftest import DESK, NEXT_DOOR, RECEPTION, Carrier
+from tests.calls.exchange import until
 from webapp import store
 from webapp.ext import db
 from webapp.extensions.models import Extension

@@ -54,9 +54,7 @@ def test_it_works(client: FlaskClient, acme: Customer) -> None:
     assert "No extension matches “x”." in client.get("/extensions/?q=x").text
 
     del changed["enabled"]
-    page = client.post(
-        f"/extensions/{extension.id}", data=changed | {"version": "2"}, follow_redirects=True
-    ).text
+    page = client.post(f"/extensions/{extension.id}", data=changed | {"version": "2"}, follow_redirects=True).text
     assert rows(page) == ["acme-200 Customer acme 200 Bob, o (outro) Disabled"]
     assert _callerid("acme-200") is None
 

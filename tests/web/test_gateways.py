@@ -137,9 +137,7 @@ def test_a_name_is_given_once(client: FlaskClient) -> None:
         ({"username": "carrier"}, "password", "A registration needs a password."),
     ],
 )
-def test_a_registration_needs_an_account(
-    client: FlaskClient, given: dict[str, str], field: str, message: str
-) -> None:
+def test_a_registration_needs_an_account(client: FlaskClient, given: dict[str, str], field: str, message: str) -> None:
     response = client.post("/gateways/new", data=valid(registration="y", **given))
     assert response.status_code == 422
     assert error_at(response.text, field) == message
@@ -227,9 +225,7 @@ def test_a_gateway_with_routes_or_dids_stays(client: FlaskClient) -> None:
     things.route("Brazil", gateway_id=gateway.id)
     response = client.post(path)
     assert response.status_code == 409
-    assert alert(response.text) == (
-        "GW1 cannot be deleted, because other things depend on it. Routes: Brazil."
-    )
+    assert alert(response.text) == ("GW1 cannot be deleted, because other things depend on it. Routes: Brazil.")
     assert things.count(Gateway) == 1
 
 

@@ -22,7 +22,9 @@ CACHES = {"endpoint": "context", "auth": "username", "aor": "max_contacts"}
 
 ACTIONS: dict[str, Callable[[str], list[Action]]] = {
     **{f"expire_{kind}": partial(lambda kind, name: [_expire(kind, name)], kind) for kind in CACHES},
-    **{f"refresh_{kind}": partial(lambda kind, name: [_expire(kind, name), _read(kind, name)], kind) for kind in CACHES},
+    **{
+        f"refresh_{kind}": partial(lambda kind, name: [_expire(kind, name), _read(kind, name)], kind) for kind in CACHES
+    },
     "qualify": lambda name: [{"Action": "Command", "Command": f"pjsip reload qualify aor {name}"}],
     "reload_qualify": lambda _: [{"Action": "Reload", "Module": "res_pjsip.so"}],
     "populate_identify": lambda _: [{"Action": "SorceryMemoryCachePopulate", "Cache": "identify"}],
@@ -86,15 +88,23 @@ async def start_afresh(engine: Engine, node: str, ami: Ami) -> None:
 
 
 async def carry_out(ami: Ami, order: Order) -> None:
-    """One order. That an object to be expired is not in the cache is as good as done."""
-    if order.action in READS_A_WHOLE_TABLE:
+    """One order, or AmiDown, AmiError or DatabaseAway.
+
+    Asterisk refuses what concerns an object it does not have. That is as good as done: it is not in the cache, or it
+    was deleted since; unless it does not have it because it cannot read the database.
+    """
+    whole_table = order.action in READS_A_WHOLE_TABLE
+    if whole_table:
         await _require_database(ami)
     for action in ACTIONS[order.action](order.object):
         try:
             await ami.call(action, ACTION_SECONDS)
-        except AmiError:
-            if action["Action"] != "SorceryMemoryCacheExpireObject":
+        except AmiError as error:
+            if whole_table:
                 raise
+            if action["Action"] != "SorceryMemoryCacheExpireObject":
+                await _require_database(ami)
+                log.info("nothing to do", action=order.action, object=order.object, reason=str(error))
 
 
 def forget_old(engine: Engine, days: int = 30) -> None:

@@ -1,0 +1,138 @@
+"""A running exchange for tests and measurements: a database, a real Asterisk that reads it, and the agent of both."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+from sqlalchemy import create_engine, text
+
+from deploy.embedded.asterisk import Asterisk, unpacked_root
+from deploy.embedded.postgres import Postgres
+from deploy.embedded.process import free_port
+from webapp.config import Settings
+
+AMI_SECRET = "agent-secret-for-tests"
+DB_PASSWORD = "asterisk-password-for-tests"
+SECRET_KEY = "a key for tests, long enough to be taken"
+VAR = Path(__file__).parents[2] / "var"
+
+
+@contextmanager
+def private_postgres() -> Iterator[Postgres]:
+    """A PostgreSQL of our own, without fsync. (Not below pytest's folders, which its user may not enter.)"""
+    with tempfile.TemporaryDirectory(prefix="aa-pg-", ignore_cleanup_errors=True) as directory:
+        Path(directory).chmod(0o755)
+        postgres = Postgres(Path(directory) / "cluster", fast=True)
+        postgres.start()
+        try:
+            yield postgres
+        finally:
+            postgres.stop("immediate")
+
+
+def settings(url: str) -> Settings:
+    return Settings(database_url=url, secret_key=SecretStr(SECRET_KEY), _env_file=None)
+
+
+def prepare_database(cluster: Postgres, name: str) -> str:
+    """Migrate a database and let Asterisk in; its URL. (A copied one lacks what belongs to the role in a database.)"""
+    url = cluster.url(name)
+    environment = {
+        **os.environ,
+        "DATABASE_URL": url,
+        "SECRET_KEY": SECRET_KEY,
+        "ASTERISK_DB_PASSWORD": DB_PASSWORD,
+    }
+    for command in ("migrate", "asterisk-password"):
+        subprocess.run([sys.executable, "-m", "webapp.cli", command], env=environment, check=True)
+    return url
+
+
+@contextmanager
+def running_asterisk(cluster: Postgres, database: str, node: str = "pbx1") -> Iterator[Asterisk]:
+    """A booted Asterisk that reads `database`."""
+    with tempfile.TemporaryDirectory(prefix="aa-ast-", ignore_cleanup_errors=True) as directory:
+        Path(directory).chmod(0o755)
+        asterisk = Asterisk(
+            Path(directory) / "asterisk",
+            unpacked_root(VAR),
+            {
+                "NODE": node,
+                "SIP_BIND": "127.0.0.1",
+                "SIP_PORT": str(free_port()),
+                "RTP_START": "20000",
+                "RTP_END": "20400",
+                "AMI_PORT": str(free_port()),
+                "AMI_SECRET": AMI_SECRET,
+                "DB_HOST": "127.0.0.1",
+                "DB_PORT": str(cluster.port),
+                "DB_NAME": database,
+                "DB_PASSWORD": DB_PASSWORD,
+            },
+        )
+        asterisk.start()
+        try:
+            asterisk.wait_booted()
+            yield asterisk
+        finally:
+            asterisk.stop()
+
+
+class AgentProcess:
+    """The agent as it runs in production: a process of its own."""
+
+    def __init__(self, url: str, asterisk: Asterisk, log: Path) -> None:
+        self.environment = {
+            **os.environ,
+            "DATABASE_URL": url,
+            "SECRET_KEY": SECRET_KEY,
+            "NODE": asterisk.values["NODE"],
+            "AMI_PORT": asterisk.values["AMI_PORT"],
+            "AMI_SECRET": AMI_SECRET,
+        }
+        self.log = log
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self.log.open("ab") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "webapp.cli", "agent"],
+                env=self.environment,
+                stdout=output,
+                stderr=output,
+            )
+
+    def stop(self) -> None:
+        if self.process:
+            self.process.terminate()
+            self.process.wait(10)
+            self.process = None
+
+
+def query(url: str, statement: str, **values: Any) -> list[Any]:
+    """The rows of a statement, in a transaction of its own."""
+    engine = create_engine(url)
+    try:
+        with engine.begin() as connection:
+            return list(connection.execute(text(statement), values))
+    finally:
+        engine.dispose()
+
+
+def until(find: Callable[[], Any], what: str, timeout: float = 15) -> Any:
+    """Wait until `find` finds something, and return it."""
+    deadline = time.monotonic() + timeout
+    while not (found := find()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited in vain for {what}")
+        time.sleep(0.05)
+    return found
