@@ -102,6 +102,8 @@ def test_why_the_customer_does_not_answer_reaches_the_provider(carrier: Carrier)
         carrier.first.call("551140000006", expect=486)
     with carrier.acme.refuse(503):
         carrier.first.call("551140000006", expect=503)
+    busy, full = carrier.cdrs("551140000006", 2)
+    assert (busy.disposition, full.disposition) == ("BUSY", "CONGESTION")
 
 
 def test_a_disabled_customer_takes_no_calls(carrier: Carrier) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from deploy.embedded.asterisk import Asterisk
 from tests.calls.conftest import BLOCK, DESK, RECEPTION, Carrier
 from tests.calls.exchange import query, until
@@ -69,11 +71,17 @@ def test_busy_is_not_tried_elsewhere(carrier: Carrier) -> None:
         carrier.acme.call("552133335555", expect=486)
 
         assert not second.invites
+    time.sleep(0.3)  # For a record too many to arrive.
+    [cdr] = carrier.cdrs("552133335555", 1)
+    assert (cdr.disposition, cdr.gateway_id) == ("BUSY", str(carrier.ids["first"]))
 
 
 def test_all_gateways_full_is_told_as_503(carrier: Carrier) -> None:
     with carrier.first.refuse(503), carrier.second.refuse(503):
         carrier.acme.call("552133336666", expect=503)
+    first, second = carrier.cdrs("552133336666", 2)
+    assert first.gateway_id == str(carrier.ids["first"])
+    assert second.gateway_id == str(carrier.ids["second"])
 
 
 def test_strip_and_prepend_of_the_route(carrier: Carrier) -> None:

@@ -82,6 +82,9 @@ def test_a_phone_that_is_not_registered_is_unavailable(carrier: Carrier) -> None
 
     carrier.first.call("551140000101", expect=480)
 
+    [cdr] = carrier.cdrs("551140000101", 1)
+    assert (cdr.disposition, cdr.did) == ("FAILED", "551140000101")
+
 
 def test_a_new_secret_counts_at_once_and_the_old_one_no_more(carrier: Carrier) -> None:
     phone = Extension(customer_id=carrier.ids["office"], extension="150", secret="the-first-secret")
