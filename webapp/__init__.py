@@ -31,6 +31,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         SQLALCHEMY_DATABASE_URI=settings.database_url,
         SQLALCHEMY_ENGINE_OPTIONS={
             "pool_pre_ping": True,
+            "hide_parameters": True,  # An error's text goes to the log, and a parameter may be a secret.
             "connect_args": {
                 "application_name": "web",
                 "connect_timeout": 5,

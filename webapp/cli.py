@@ -9,13 +9,15 @@ import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import ParamSpec, TypeVar, cast
+from typing import NoReturn, ParamSpec, TypeVar, cast
 
 import click
 import psycopg2
+from alembic.util.exc import CommandError
+from psycopg2.errors import InvalidSchemaName, LockNotAvailable, UndefinedColumn, UndefinedTable
 from psycopg2.extensions import encrypt_password
 from sqlalchemy import create_engine, select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from schema import migrate
 from webapp import config, create_app, logs
@@ -30,8 +32,24 @@ def main() -> None:
         group(prog_name="asterisk-admin")
     except config.SettingsError as error:
         sys.exit(f"Settings: {error}.")
-    except OperationalError as error:
-        sys.exit(f"The database does not answer: {str(error.orig).strip().splitlines()[0]}")
+    except CommandError as error:
+        sys.exit(f"Migrations: {error}")
+    except (OperationalError, ProgrammingError) as error:
+        _exit_for(error.orig)
+    except psycopg2.Error as error:
+        _exit_for(error)
+
+
+def _exit_for(error: BaseException | None) -> NoReturn:
+    """What the database said, in a sentence, if the person at the shell can do something about it."""
+    reason = str(error).strip().splitlines()[0]
+    if isinstance(error, UndefinedTable | UndefinedColumn | InvalidSchemaName):
+        sys.exit("The database is not what this program expects. Run: asterisk-admin migrate")
+    if isinstance(error, LockNotAvailable):
+        sys.exit(f"Somebody holds a table that must be changed; try again: {reason}")
+    if isinstance(error, psycopg2.OperationalError):
+        sys.exit(f"The database does not answer: {reason}")
+    raise error or RuntimeError("no error")
 
 
 @click.group(help=__doc__)
@@ -128,7 +146,10 @@ def check(repair: bool) -> None:
     from webapp.asterisk.check import check as differences
     from webapp.ext import db
 
-    changes = store.repair().changes if repair else differences(db.session())
+    try:
+        changes = store.repair().changes if repair else differences(db.session())
+    except store.Refused as refused:
+        sys.exit(f"A row made by hand stands where one of ours belongs; delete it first ({refused.constraint}).")
     for change in changes:
         what = "missing" if change.before is None else "left over" if change.after is None else "different"
         click.echo(f"{what}: {change.table} {'/'.join(map(str, change.key))} ({change.owner})")

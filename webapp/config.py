@@ -7,6 +7,8 @@ from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 T = TypeVar("T", bound="Settings")
 
@@ -19,8 +21,16 @@ def _postgresql(url: str) -> str:
     """Name the driver: since SQLAlchemy 2.1 a bare `postgresql://` would load psycopg 3, which we do not use."""
     for scheme in ("postgresql+psycopg2://", "postgresql://", "postgres://"):
         if url.startswith(scheme):
-            return "postgresql+psycopg2://" + url.removeprefix(scheme)
+            return _checked("postgresql+psycopg2://" + url.removeprefix(scheme))
     raise ValueError("must start with postgresql://")
+
+
+def _checked(url: str) -> str:
+    try:
+        make_url(url)
+    except (ArgumentError, ValueError):
+        raise ValueError("is not the address of a database: postgresql://user:password@host:port/name") from None
+    return url
 
 
 def _long_enough(key: SecretStr) -> SecretStr:
@@ -34,7 +44,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_file=".env", extra="ignore", hide_input_in_errors=True)
 
-    database_url: Annotated[str, AfterValidator(_postgresql)]
+    database_url: Annotated[str, AfterValidator(_postgresql)] = Field(repr=False)  # It holds a password.
     secret_key: Annotated[SecretStr, AfterValidator(_long_enough)]
     https: bool = False  # Whether browsers reach us over TLS: cookies are then sent over nothing else.
     proxies: int = Field(default=0, ge=0, le=5)  # How many reverse proxies stand in front of the web process.

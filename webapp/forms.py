@@ -18,7 +18,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from sqlalchemy import inspect
 from wtforms import BooleanField, Field, HiddenField, PasswordField, SelectField, StringField
-from wtforms.fields.choices import SelectChoice
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # types-WTForms is older
 from wtforms.widgets import TextArea
 
 from webapp import store
@@ -178,7 +178,7 @@ def _field(info: FieldInfo) -> Any:
     extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
     kind, limits = _resolved(info)
     arguments: dict[str, Any] = {
-        "label": lazy_gettext(info.title or ""),
+        "label": lazy_gettext(str(info.title)),
         "description": lazy_gettext(info.description) if info.description else "",
         "render_kw": _attributes(kind, limits, extra),
     }

@@ -6,14 +6,14 @@ flush -> project what changed and what depends on it -> write the difference -> 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg2
 import sqlalchemy
 import structlog
-from sqlalchemy import func, inspect, select
+from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
@@ -90,21 +90,24 @@ def insert(kind: type[Managed], rows: list[dict[str, Any]]) -> None:
 
 def record(action: str, kind: str, thing_id: uuid.UUID, label: str, **after: Any) -> None:
     """An audit entry for work done with set-based statements; it is stored with the next save."""
-    shown = {name: _shown(name, value) for name, value in after.items()}
-    db.session.add(_entry(action, kind, thing_id, label, {}, shown))
+    db.session.add(_entry(action, kind, thing_id, label, {}, after))
 
 
 def repair() -> Receipt:
     """Set Asterisk's tables right where they are not what the stored things make of them."""
-    session = db.session()
-    _lock(session)
-    return _write(session, check.wanted(session))
+    return _guarded(lambda session: _write(session, check.wanted(session)))
 
 
 def _commit() -> Receipt:
+    return _guarded(_save)
+
+
+def _guarded(work: Callable[[Session], Receipt]) -> Receipt:
+    """Do it under the lock; whatever stops it leaves nothing behind."""
     session = db.session()
     try:
-        return _save(session)
+        _lock(session)
+        return work(session)
     except StaleDataError:
         session.rollback()
         raise Stale from None
@@ -122,18 +125,14 @@ def _lock(session: Session) -> None:
 
 
 def _save(session: Session) -> Receipt:
-    _lock(session)
-    new, dirty, gone = (
-        list(session.new),
-        [x for x in session.dirty if session.is_modified(x)],
-        list(session.deleted),
-    )
-    entries = [*_updates(dirty), *_deletes(gone)]
+    new, dirty, gone = list(session.new), [x for x in session.dirty if session.is_modified(x)], list(session.deleted)
+    before = {thing: _stored(session, thing) for thing in [*dirty, *gone] if _is_audited(thing)}
+    gone_by_name = {thing: str(thing) for thing in gone}
     session.flush()
-    session.add_all([*entries, *_creates(new)])
+    session.add_all(_audit(session, before, new, dirty, gone_by_name))
+    session.flush()
 
     wanted: dict[str, list[Row]] = {owner(thing): [] for thing in gone if type(thing) in PROJECTIONS}
-    session.flush()
     for thing in affected(session, [*new, *dirty, *gone]):
         wanted[owner(thing)] = project(thing)
     return _write(session, wanted)
@@ -164,50 +163,48 @@ def _enqueue(session: Session, todo: list[Order]) -> None:
 # ---- audit
 
 
-def _creates(new: list[Any]) -> list[AuditEntry]:
-    return [
-        _entry("create", thing.__tablename__, thing.id, str(thing), {}, _values(thing))
-        for thing in new
-        if _is_audited(thing)
-    ]
-
-
-def _updates(dirty: list[Any]) -> list[AuditEntry]:
-    found = []
+def _audit(
+    session: Session,
+    before: dict[Any, dict[str, Any]],
+    new: list[Any],
+    dirty: list[Any],
+    gone: dict[Any, str],
+) -> Iterator[AuditEntry]:
+    for thing in filter(_is_audited, new):
+        yield _entry("create", thing.__tablename__, thing.id, str(thing), {}, _stored(session, thing))
     for thing in filter(_is_audited, dirty):
-        state = inspect(thing)
-        changed = {
-            column.key: state.attrs[column.key].history
-            for column in state.mapper.column_attrs
-            if column.key not in _UNREMARKABLE and state.attrs[column.key].history.has_changes()
-        }
-        before = {name: _shown(name, (history.deleted or [None])[0]) for name, history in changed.items()}
-        after = {name: _shown(name, (history.added or [None])[0]) for name, history in changed.items()}
+        was, now = before[thing], _stored(session, thing)
+        changed = [name for name in now if was.get(name) != now[name]]
         if changed:
-            found.append(_entry("update", thing.__tablename__, thing.id, str(thing), before, after))
-    return found
-
-
-def _deletes(gone: list[Any]) -> list[AuditEntry]:
-    return [
-        _entry("delete", thing.__tablename__, thing.id, str(thing), _values(thing), {})
-        for thing in gone
-        if _is_audited(thing)
-    ]
+            was, now = ({name: values.get(name) for name in changed} for values in (was, now))
+            yield _entry("update", thing.__tablename__, thing.id, str(thing), was, now)
+    for thing, name in gone.items():
+        if _is_audited(thing):
+            yield _entry("delete", thing.__tablename__, thing.id, name, before[thing], {})
 
 
 def _is_audited(thing: Any) -> bool:
     return isinstance(thing, Managed | Allocation)
 
 
-def _values(thing: Any) -> dict[str, Any]:
-    columns = [column.key for column in inspect(thing).mapper.column_attrs if column.key not in _UNREMARKABLE]
-    return {name: _shown(name, getattr(thing, name)) for name in columns}
+def _stored(session: Session, thing: Any) -> dict[str, Any]:
+    """The values that are in the database now, whatever the object in memory says."""
+    table = type(thing).__table__
+    columns = [column for column in table.columns if column.name not in _UNREMARKABLE]
+    row = session.execute(select(*columns).where(table.c.id == thing.id)).mappings().one_or_none()
+    return dict(row or {})
 
 
-def _shown(name: str, value: Any) -> Any:
-    if name in SECRETS:
-        return "***" if value else ""
+def _shown(values: Mapping[str, Any]) -> dict[str, Any]:
+    """As JSON can hold it, and without secrets: only whether there is one."""
+    return {name: _masked(value) if name in SECRETS else _plain(value) for name, value in values.items()}
+
+
+def _masked(value: Any) -> str:
+    return "***" if value else ""
+
+
+def _plain(value: Any) -> Any:
     return value if isinstance(value, str | int | bool | list | None) else str(value)
 
 
@@ -221,8 +218,8 @@ def _entry(
         kind=kind,
         thing_id=thing_id,
         label=label,
-        before=before,
-        after=after,
+        before=_shown(before),
+        after=_shown(after),
     )
 
 

@@ -60,9 +60,16 @@ def _phone_digits(value: Any) -> Any:
     return re.sub(r"[\s().-]", "", value).removeprefix("+") if isinstance(value, str) else value
 
 
+def _without_zone(text: str) -> str:
+    """fe80::1%eth0 means something on one host only, and PostgreSQL does not know it."""
+    if "%" in text:
+        raise ValueError(text)
+    return text
+
+
 def _address(text: str) -> str:
     try:
-        return str(ipaddress.ip_address(text))
+        return str(ipaddress.ip_address(_without_zone(text)))
     except ValueError:
         raise refuse(N_("This is not an IP address.")) from None
 
@@ -70,7 +77,7 @@ def _address(text: str) -> str:
 def _network(text: str) -> str:
     """An address as it is, a network as CIDR; 10.0.0.7/24 is refused, for it names a host and a network."""
     try:
-        network = ipaddress.ip_network(text)
+        network = ipaddress.ip_network(_without_zone(text))
     except ValueError:
         raise refuse(N_("“{text}” is not an IP address or network (CIDR)."), text=text) from None
     if network.prefixlen < (8 if network.version == 4 else 32):
@@ -90,7 +97,7 @@ def _distinct(items: list[str]) -> list[str]:
 def _pattern(text: str) -> str:
     """A dialling pattern in Asterisk's language, kept without the underscore that starts it there."""
     text = text.removeprefix("_").upper()
-    if not re.fullmatch(r"(?:[0-9*#+XZN]|\[[0-9*#]+(?:-[0-9])?[0-9*#-]*\])+[.!]?|[.!]", text):
+    if not re.fullmatch(r"(?:[0-9*#+XZN]|\[(?:[0-9]-[0-9]|[0-9*#])+\])+[.!]?|[.!]", text):
         raise refuse(
             N_("Use digits, X (0-9), Z (1-9), N (2-9), sets such as [2-5], and at the end . or ! for “the rest”.")
         )
@@ -124,6 +131,8 @@ CustomerCode = Annotated[
             N_("Use letters without accents, digits, dot and hyphen; 20 at the most."),
         )
     ),
+    # Gateways and trunks have such names in Asterisk, where the phones of this customer would be taken for them.
+    AfterValidator(matching(r"(?!(trunk|gateway)(-|$)).*", N_("A code cannot begin with “trunk-” or “gateway-”."))),
 ]
 DisplayName = Annotated[
     str,
@@ -208,6 +217,7 @@ _MESSAGES = {
     "extra_forbidden": N_("There is no such field."),
     "int_parsing": N_("Use a whole number."),
     "int_type": N_("Use a whole number."),
+    "int_parsing_size": N_("The number is too large."),
     "int_from_float": N_("Use a whole number."),
     "decimal_parsing": N_("Use a number."),
     "decimal_type": N_("Use a number."),

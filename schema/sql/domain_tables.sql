@@ -195,6 +195,7 @@ CREATE TABLE public.extensions (
     updated_at timestamptz DEFAULT now() NOT NULL,
     CONSTRAINT pk_extensions PRIMARY KEY (id),
     CONSTRAINT uq_extensions_customer_id_extension UNIQUE (customer_id, extension),
+    CONSTRAINT uq_extensions_id_customer_id UNIQUE (id, customer_id),
     CONSTRAINT fk_extensions_customer_id_customer_type_customers FOREIGN KEY(customer_id, customer_type) REFERENCES public.customers (id, type),
     CONSTRAINT ck_extensions_extension CHECK (extension ~ '^[0-9]{2,6}$')
 );
@@ -226,6 +227,7 @@ CREATE TABLE public.customer_dids (
     customer_id uuid,
     customer_code text NOT NULL,
     extension_id uuid,
+    trunk_type text GENERATED ALWAYS AS (CASE WHEN released_at IS NULL AND extension_id IS NULL THEN 'trunk' END) STORED,
     released_destination text DEFAULT '' NOT NULL,
     allocated_at timestamptz DEFAULT now() NOT NULL,
     released_at timestamptz,
@@ -237,7 +239,11 @@ CREATE TABLE public.customer_dids (
     CONSTRAINT ck_customer_dids_released_has_no_extension CHECK (released_at IS NULL OR extension_id IS NULL),
     CONSTRAINT fk_customer_dids_did_id_dids FOREIGN KEY(did_id) REFERENCES public.dids (id) ON DELETE CASCADE,
     CONSTRAINT fk_customer_dids_customer_id_customers FOREIGN KEY(customer_id) REFERENCES public.customers (id) ON DELETE SET NULL,
-    CONSTRAINT fk_customer_dids_extension_id_extensions FOREIGN KEY(extension_id) REFERENCES public.extensions (id)
+    -- The phone is the customer's own; without a phone the customer has a trunk. (No check where one side is NULL.)
+    CONSTRAINT fk_customer_dids_extension_id_customer_id_extensions FOREIGN KEY (extension_id, customer_id)
+        REFERENCES public.extensions (id, customer_id),
+    CONSTRAINT fk_customer_dids_customer_id_trunk_type_customers FOREIGN KEY (customer_id, trunk_type)
+        REFERENCES public.customers (id, type)
 );
 CREATE INDEX ix_customer_dids_customer_id ON public.customer_dids (customer_id);
 CREATE INDEX ix_customer_dids_did_id ON public.customer_dids (did_id);

@@ -12,7 +12,9 @@ from typing import Any, TypeVar
 
 from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
-from playwright.sync_api import Browser, Page, Playwright
+from flask_babel import force_locale, gettext
+from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright
+from sqlalchemy import select
 from werkzeug.serving import make_server
 
 from tests.calls.exchange import settings
@@ -47,9 +49,14 @@ class Site:
         with self.app.app_context():
             return question()
 
-    def path(self, page: Page) -> str:
-        """Where a page is, without host and query."""
-        return page.url.removeprefix(self.url).split("?")[0]
+    def words(self, language: str) -> Callable[..., str]:
+        """A function that says a text of the product in a language."""
+
+        def say(text: str, **values: Any) -> str:
+            with self.app.app_context(), force_locale(language):
+                return str(gettext(text, **values))
+
+        return say
 
 
 @contextmanager
@@ -88,30 +95,65 @@ def chromium(playwright: Playwright) -> Iterator[Browser]:
 def sign_in(page: Page, site: Site, language: str = "en") -> None:
     """Sign in as the operator who reads this language."""
     page.goto(f"{site.url}/login")
-    page.locator("#username").fill(USERS[language])
-    page.locator("#password").fill(PASSWORD)
-    page.locator("form.form button[type=submit]").click()
+    fill(page, username=USERS[language], password=PASSWORD)
+    submit(page)
     page.wait_for_url(f"{site.url}/")
+
+
+def fill(page: Page, **values: str | bool) -> None:
+    """Fill in fields by their names: a text, the label of an option, or whether a switch is on."""
+    for name, value in values.items():
+        field = page.locator(f"#{name}")
+        if isinstance(value, bool):
+            field.set_checked(value)
+        elif field.evaluate("field => field.tagName") == "SELECT":
+            field.select_option(label=value)
+        else:
+            field.fill(value)
+
+
+def submit(page: Page) -> None:
+    with page.expect_navigation():
+        page.locator("form.form button[type=submit]").click()
+
+
+def message(page: Page) -> str:
+    """What the product says after an action."""
+    return page.locator("#messages .alert > div").inner_text()
+
+
+def row(page: Page, word: str) -> list[str]:
+    """The cells of the row of a list that holds a word."""
+    found = page.locator("tbody tr", has_text=word)
+    found.wait_for()
+    return found.locator("th, td").all_inner_texts()
 
 
 def listen(page: Page) -> list[str]:
     """A list that fills with whatever the page complains of: script errors, refusals of the CSP, failed loads."""
     complaints: list[str] = []
-    page.on(
-        "console",
-        lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None,
-    )
+
+    def read(line: ConsoleMessage) -> None:
+        # A form that comes back with its errors is no failure of the page, though its status is 422.
+        is_status = "the server responded with a status of 4" in line.text and line.location["url"] == page.url
+        if line.type in ("error", "warning") and not is_status:
+            complaints.append(line.text)
+
+    page.on("console", read)
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("requestfailed", lambda request: complaints.append(f"{request.url}: {request.failure}"))
     return complaints
 
 
 def violations(page: Page) -> list[str]:
-    """What axe finds wrong with a page for people who cannot see it or use a mouse."""
-    results: dict[str, Any] = Axe().run(page).response
+    """What axe finds wrong with a page for people who do not see it or use no mouse, in light and in dark."""
+    theme = "document.documentElement.dataset.bsTheme"
+    found = Axe().run(page).response["violations"]
+    found += page.evaluate(
+        f"async () => {{ {theme} = 'dark'; return (await axe.run({{ runOnly: ['color-contrast'] }})).violations }}"
+    )
+    page.evaluate(f"{theme} = 'light'")
     return [
-        f"{found['id']}: {found['help']}: {', '.join(node['html'][:160] for node in found['nodes'][:4])}"
-        for found in results["violations"]
+        f"{each['id']}: {each['help']}: {', '.join(node['html'][:160] for node in each['nodes'][:4])}" for each in found
     ]
 
 
@@ -119,7 +161,7 @@ def every_page(site: Site) -> dict[str, str]:
     """The paths of every page there is, under a short name each; of things, those of the demonstration."""
 
     def one(kind: type[Any], *conditions: Any) -> Any:
-        return db.session.scalars(db.select(kind).where(*conditions).order_by(kind.created_at)).first().id
+        return db.session.scalars(select(kind.id).where(*conditions).order_by(kind.created_at)).first()
 
     def paths() -> dict[str, str]:
         taken, free = one(Did, Did.status == "allocated"), one(Did, Did.status == "available")

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Literal
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from schema import migrate
-from tests.browser.live import Site, chromium, every_page, serve, shot, sign_in
+from tests.browser.live import Site, chromium, every_page, serve, shot, sign_in, submit
 from tests.calls.exchange import private_postgres
 
 SIZES = {"desk": (1280, 800), "phone": (390, 844)}
-THEMES = ("light", "dark")
+THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 
 def main() -> None:
@@ -61,7 +62,7 @@ def refused(page: Page, site: Site) -> None:
     page.locator("#ip_address").fill("10.0.0.300")
     page.locator("#port").fill("70000")
     page.locator("#registration").check()
-    page.locator("form.form button[type=submit]").click()
+    submit(page)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import pytest
 from deploy.embedded.asterisk import Asterisk
 from tests.calls.conftest import DESK, NEXT_DOOR, RECEPTION, Carrier
 from tests.calls.exchange import until
+from tests.calls.sip import Peer
 from webapp import store
 from webapp.ext import db
 from webapp.extensions.models import Extension
@@ -24,7 +25,7 @@ def registered(carrier: Carrier) -> Iterator[Carrier]:
         peer.unregister(user, secret)
 
 
-def _phones(carrier: Carrier) -> list[tuple[object, tuple[str, str]]]:
+def _phones(carrier: Carrier) -> list[tuple[Peer, tuple[str, str]]]:
     return [(carrier.reception, RECEPTION), (carrier.desk, DESK), (carrier.next_door, NEXT_DOOR)]
 
 

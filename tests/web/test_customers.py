@@ -21,6 +21,7 @@ TRUNK = {
     "enabled": "y",
     "trunk_ip": "10.1.0.1",
     "trunk_port": "5060",
+    "qualify_frequency": "60",
     "codecs": "alaw, ulaw",
 }
 OFFICE = TRUNK | {"name": "Acme Ltda", "code": "acme", "type": "extension", "trunk_ip": ""}
@@ -98,6 +99,7 @@ CODE = "Use letters without accents, digits, dot and hyphen; 20 at the most."
         ("trunk_port", "0", "Use 1 or more."),
         ("trunk_port", "70000", "Use 65535 or less."),
         ("trunk_port", "abc", "Use a whole number."),
+        ("qualify_frequency", "3601", "Use 3600 or less."),
         (
             "codecs",
             "alaw, mp3",
@@ -213,6 +215,7 @@ def test_nothing_typed_is_lost_in_an_error(client: FlaskClient) -> None:
         "caller_id": "a",
         "trunk_ip": "here\nthere",
         "trunk_port": "x",
+        "qualify_frequency": "x",
         "codecs": "mp3",
     }
     response = client.post(f"/customers/{customer.id}", data=typed)
@@ -229,3 +232,13 @@ def test_two_kinds_of_things_cannot_have_one_name_in_asterisk(client: FlaskClien
     assert "New customer" in response.text
     assert "/delete" not in response.text
     assert things.count(Customer) == 1
+
+
+def test_the_type_of_a_customer_with_dids_stays(client: FlaskClient) -> None:
+    customer = things.trunk("padaria")
+    things.allocate(things.did("551140001000"), customer)
+    path = f"/customers/{customer.id}"
+    response = client.post(path, data=filled_in(client.get(path).text) | {"type": "extension"})
+    assert response.status_code == 422
+    assert error_at(response.text, "type") == "This customer has DIDs; take them back before you change the type."
+    assert things.one(Customer).type == "trunk"

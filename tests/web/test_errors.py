@@ -9,10 +9,12 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.exc import OperationalError, ProgrammingError
+from werkzeug.test import TestResponse
 
 from tests.calls.exchange import settings
 from tests.web import things
 from webapp import create_app, store
+from webapp.providers.models import Provider
 
 LANGUAGES = pytest.mark.parametrize("language", ["en", "pt_BR"])
 
@@ -27,16 +29,16 @@ TITLES = {
 }
 
 
-def check_page(response: object, code: int, language: str) -> None:
+def check_page(response: TestResponse, code: int, language: str) -> None:
     """The page has its title in this language, its way back, and the number to find it in the log by."""
-    assert response.status_code == code  # type: ignore[attr-defined]  # werkzeug does not export the class
-    text, request_id = response.text, response.headers["X-Request-Id"]  # type: ignore[attr-defined]
+    assert response.status_code == code
+    text, request_id = response.text, response.headers["X-Request-Id"]
     assert f'<h1 class="page-title">{TITLES[code][language]}</h1>' in text
     assert f'<html lang="{language.replace("_", "-")}">' in text
     assert re.fullmatch(r"[0-9a-f]{12}", request_id)
     assert f"<code>{request_id}</code>" in text
     assert 'href="/"' in text
-    assert "default-src 'none'" in response.headers["Content-Security-Policy"]  # type: ignore[attr-defined]
+    assert "default-src 'none'" in response.headers["Content-Security-Policy"]
 
 
 def speak(client: FlaskClient, language: str) -> None:
@@ -106,7 +108,7 @@ def test_a_database_that_hesitates(
     check_page(response, 503, language)
     assert "lock timeout" not in response.text
     monkeypatch.undo()
-    assert things.count(things.Provider) == 0
+    assert things.count(Provider) == 0
 
 
 @LANGUAGES

@@ -161,6 +161,29 @@ def test_nothing_typed_is_lost_in_an_error(client: FlaskClient, acme: Customer) 
     assert filled_in(response.text) == typed
 
 
+def test_an_extension_may_move_to_another_customer(client: FlaskClient, acme: Customer) -> None:
+    extension, other = things.extension(acme, "100"), things.office("bravo")
+    path = f"/extensions/{extension.id}"
+    data = filled_in(client.get(path).text) | {"customer_id": str(other.id)}
+    page = client.post(path, data=data, follow_redirects=True).text
+    assert alert(page) == "Extension bravo-100 saved."
+    assert _callerid("acme-100") is None
+    assert _callerid("bravo-100") is not None
+
+
+def test_an_extension_that_a_did_rings_stays_with_its_customer(client: FlaskClient, acme: Customer) -> None:
+    extension, other = things.extension(acme, "100"), things.office("bravo")
+    things.allocate(things.did("551140001000"), acme, "100")
+    path = f"/extensions/{extension.id}"
+    response = client.post(path, data=filled_in(client.get(path).text) | {"customer_id": str(other.id)})
+    assert response.status_code == 422
+    assert (
+        error_at(response.text, "customer_id")
+        == "A DID of the present customer rings this extension; give the DID away first."
+    )
+    assert things.one(Extension).customer_id == acme.id
+
+
 def test_an_extension_that_a_did_rings_stays(client: FlaskClient, acme: Customer) -> None:
     extension = things.extension(acme, "100")
     things.allocate(things.did("551140001000"), acme, "100")

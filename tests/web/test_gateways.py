@@ -166,6 +166,12 @@ def test_a_typed_password_is_lost_and_the_page_says_so(client: FlaskClient) -> N
     assert "secret-thing" not in response.text
     assert hint_at(response.text, "password") == "Type it again: a password is not sent back."
 
+    path = f"/gateways/{things.gateway(password='stored').id}"
+    page = client.post(path, data=filled_in(client.get(path).text) | {"port": "abc", "password": "typed"}).text
+    assert hint_at(page, "password") == (
+        "Leave it empty to keep the one that is stored. Type it again: a password is not sent back."
+    )
+
 
 @pytest.mark.parametrize("owner", ["a customer", "another provider"])
 def test_an_address_has_one_owner(client: FlaskClient, owner: str) -> None:

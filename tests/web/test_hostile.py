@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from io import BytesIO
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -11,51 +13,35 @@ from flask.testing import FlaskClient
 
 from tests.web import things
 from tests.web.html import filled_in
+from webapp.ext import db
 
+NOTHING = "00000000-0000-0000-0000-000000000000"
 SCRIPT = "<script>alert(1)</script>"
 HOSTILE = [
     "",
-    " ",
-    "\x00",
     "a\x00b",
-    "'",
-    '"',
-    "\\",
-    SCRIPT,
+    "'\"\\",
     f'">{SCRIPT}',
-    "';DROP TABLE customers;--",
     "%s%d%(name)s{0}{name}{",
-    "${7*7}{{7*7}}",
-    "$(reboot)`reboot`",
+    "${7*7}{{7*7}}$(reboot)",
     "a,b|c&d;e^f",
     "á\u0301ç🍞\u202e\u200b\ufeff",
     "\r\nSet-Cookie: a=b",
-    "../../../etc/passwd",
     "0",
     "-1",
-    "1e400",
-    "0x10",
     "1_000",
+    "1e400",
     "NaN",
-    "Infinity",
-    "-0",
     "9" * 40,
     "9" * 5000,
-    "x" * 100_000,
+    "x" * 50_000,
     "١٢٣٤٥٦٧٨",
-    "2026-01-01",
-    "true",
-    "null",
-    "[]",
     "[" * 80,
-    "10.0.0.0/0",
-    "::/0",
     "::1",
+    "::/0",
     "fe80::1%eth0",
-    "::ffff:10.0.0.1",
     "10.0.0.1 ; 10.0.0.2\t10.0.0.3",
-    "00000000-0000-0000-0000-000000000000",
-    "{00000000-0000-0000-0000-000000000000}",
+    NOTHING,
 ]
 
 
@@ -80,6 +66,9 @@ FORMS: dict[str, Callable[[], str]] = {
     "DID": lambda: f"/dids/{things.did().id}",
     "allocation": _allocation,
 }
+# The others have the same fields as a form for what is new.
+THOROUGHLY = {name for name in FORMS if name.startswith("new ")} | {"allocation"}
+FEW = (HOSTILE[1], HOSTILE[3], NOTHING)
 EVERY_FORM = pytest.mark.parametrize("form", FORMS)
 
 # What makes a blank form one that is accepted, so that each field can be tried among others that are right.
@@ -103,29 +92,29 @@ def test_no_value_breaks_a_form(client: FlaskClient, form: str) -> None:
     chosen = {"provider_id": str(provider.id), "gateway_id": str(gateway.id)}
     data |= {name: value for name, value in chosen.items() if data.get(name) == ""}
     for field in data:
-        for value in HOSTILE:
-            response = client.post(path, data=data | {field: value})
-            assert response.status_code in (200, 302, 422), (field, value[:50], response.status_code)
-            assert SCRIPT not in response.text, (field, value[:50])
-    for area in ("providers", "gateways", "customers", "extensions", "routes", "dids"):
-        page = client.get(f"/{area}/")
-        assert page.status_code == 200
-        assert SCRIPT not in page.text
+        for value in HOSTILE if form in THOROUGHLY else FEW:
+            with db.session.connection().begin_nested() as savepoint:  # So that each value meets the same database.
+                response = client.post(path, data=data | {field: value})
+                assert response.status_code in (302, 422), (field, value[:50], response.status_code)
+                assert SCRIPT not in response.text, (field, value[:50])
+                if response.status_code == 302:
+                    assert SCRIPT not in client.get(response.location).text, (field, value[:50])
+                savepoint.rollback()
 
 
 @EVERY_FORM
 def test_an_empty_form_is_refused(client: FlaskClient, form: str) -> None:
     path = FORMS[form]()
-    for options in (
+    bodies: list[dict[str, Any]] = [
         {"data": {}},
         {"json": {"name": 5, "version": [], "enabled": None}},
         {"json": ["name"]},
         {"data": b"\xff\xfe%zz&=&&name", "content_type": "application/x-www-form-urlencoded"},
         {"data": b"--x\r\n", "content_type": "multipart/form-data; boundary=x"},
-        {"data": {"name": (b"", "file.txt")}, "content_type": "multipart/form-data"},
-    ):
-        response = client.post(path, **options)  # type: ignore[arg-type]  # what the client takes is a long list
-        assert response.status_code == 422, (options, response.status_code)
+        {"data": {"name": (BytesIO(b"Norte"), "file.txt")}, "content_type": "multipart/form-data"},
+    ]
+    for body in bodies:
+        assert client.post(path, **body).status_code == 422, body
 
 
 @EVERY_FORM

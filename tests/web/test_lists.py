@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Callable
 from html import unescape
 
@@ -14,61 +15,72 @@ from tests.web.conftest import Counting
 from tests.web.html import rows
 from webapp import paging, store
 from webapp.customers.models import Customer
+from webapp.dids import operations
 from webapp.dids.models import Did
-from webapp.ext import Base, db
+from webapp.dids.schemas import AllocationSchema
+from webapp.ext import db
 from webapp.extensions.models import Extension
 from webapp.gateways.models import Gateway
 from webapp.providers.models import Provider
 from webapp.routes.models import Route
 
+# Each thing refers to another one of its own, so that a list that asked for them one by one would be found out.
 
-def _many(make: Callable[[int], Base]) -> Callable[[range], None]:
-    def store_them(numbers: range) -> None:
-        store.save(*(make(number) for number in numbers))
-        db.session.expunge_all()
-        db.session.commit()
 
-    return store_them
+def _providers(numbers: range) -> list[uuid.UUID]:
+    providers = [Provider(name=f"Provider {n:03}") for n in numbers]
+    store.save(*providers)
+    return [provider.id for provider in providers]
+
+
+def _customers(numbers: range) -> list[uuid.UUID]:
+    customers = [Customer(code=f"c{n:03}", name="Somebody", type="extension") for n in numbers]
+    store.save(*customers)
+    return [customer.id for customer in customers]
 
 
 def _extensions(numbers: range) -> None:
-    if 0 in numbers:
-        things.office("acme")
-        things.office("bravo")
-    acme, bravo = things.one(Customer, code="acme"), things.one(Customer, code="bravo")
-    for customer in (bravo, acme):
-        _many(lambda n, c=customer: Extension(customer_id=c.id, extension=f"{n:03}", secret="secret-of-it"))(numbers)  # type: ignore[misc]  # a default holds the customer
+    for id in _customers(numbers):
+        store.save(*(Extension(customer_id=id, extension=number, secret="secret-of-it") for number in ("101", "100")))
 
 
-def _gateways(numbers: range) -> None:
-    if 0 in numbers:
-        things.provider("Norte")
-    norte = things.one(Provider)
-    _many(lambda n: Gateway(name=f"GW{n:03}", provider_id=norte.id, ip_address=f"10.0.0.{n}"))(numbers)
+def _gateways(numbers: range) -> list[uuid.UUID]:
+    ids = _providers(numbers)
+    gateways = [
+        Gateway(name=f"GW{n:03}", provider_id=id, ip_address=f"10.0.0.{n}") for n, id in zip(numbers, ids, strict=True)
+    ]
+    store.save(*gateways)
+    return [gateway.id for gateway in gateways]
 
 
 def _routes(numbers: range) -> None:
-    if 0 in numbers:
-        things.gateway("GW1")
-    gateway = things.one(Gateway)
-    _many(lambda n: Route(name=f"Route {n:03}", pattern="55.", gateway_id=gateway.id, priority=n // 3 + 1))(numbers)
+    ids = _gateways(numbers)
+    store.save(
+        *(
+            Route(name=f"Route {n:03}", pattern="55.", gateway_id=id, priority=n // 3 + 1)
+            for n, id in zip(numbers, ids, strict=True)
+        )
+    )
 
 
 def _dids(numbers: range) -> None:
-    if 0 in numbers:
-        things.trunk("padaria")
-        things.provider("Norte")
-    padaria, norte = things.one(Customer), things.one(Provider)
-    for did in things.dids(f"55114000{1000 + numbers.start}", len(numbers), provider_id=norte.id):
-        if int(did.number) % 20 == 0:
-            things.allocate(did, padaria)
+    """Numbers of which some have been given to the phone of a customer."""
+    dids = [
+        Did(number=f"55114000{1000 + n}", provider_id=id) for n, id in zip(numbers, _providers(numbers), strict=True)
+    ]
+    store.save(*dids)
+    for n, customer_id in zip(numbers[::3], _customers(numbers[::3]), strict=True):
+        phone = Extension(customer_id=customer_id, extension="100", secret="secret-of-it")
+        store.save(phone)
+        did = db.session.get_one(Did, dids[n - numbers.start].id)
+        operations.allocate(did, AllocationSchema(customer_id=customer_id, destination="100"))
 
 
 # area -> how to make things number such to such, and how many rows each of them has in the list.
-LISTS: dict[str, tuple[Callable[[range], None], int]] = {
-    "providers": (_many(lambda n: Provider(name=f"Provider {n:03}")), 1),
+LISTS: dict[str, tuple[Callable[[range], object], int]] = {
+    "providers": (_providers, 1),
     "gateways": (_gateways, 1),
-    "customers": (_many(lambda n: Customer(code=f"c{n:03}", name="Somebody", type="extension")), 1),
+    "customers": (_customers, 1),
     "extensions": (_extensions, 2),
     "routes": (_routes, 1),
     "dids": (_dids, 1),
@@ -76,10 +88,18 @@ LISTS: dict[str, tuple[Callable[[range], None], int]] = {
 EVERY_LIST = pytest.mark.parametrize("area", LISTS)
 
 
+def _make(area: str, numbers: range) -> int:
+    """Make things; how many rows each of them has in its list."""
+    make, each = LISTS[area]
+    make(numbers)
+    db.session.expunge_all()
+    db.session.commit()  # Let go, for what is still open would be undone, and requests with it.
+    return each
+
+
 @EVERY_LIST
 def test_a_long_list_has_pages(client: FlaskClient, area: str) -> None:
-    make, each = LISTS[area]
-    make(range(120 // each))
+    _make(area, range(120 // LISTS[area][1]))
     path, pages = f"/{area}/", []
     while path:
         page = client.get(path).text
@@ -95,7 +115,7 @@ def test_a_long_list_has_pages(client: FlaskClient, area: str) -> None:
 
 
 def test_a_page_of_a_search_is_searched_too(client: FlaskClient) -> None:
-    LISTS["providers"][0](range(101))
+    _make("providers", range(101))
     page = client.get("/providers/?q=provider+0").text
     found = re.search(r'rel="next" href="([^"]+)"', page)
     assert found
@@ -108,22 +128,21 @@ def test_a_page_of_a_search_is_searched_too(client: FlaskClient) -> None:
 
 @EVERY_LIST
 def test_a_list_costs_the_same_however_long_it_is(client: FlaskClient, counting: Counting, area: str) -> None:
-    make, each = LISTS[area]
     path = f"/{area}/"
-    make(range(3))
+    each = _make(area, range(3))
     with counting() as few:
         assert len(rows(client.get(path).text)) == 3 * each
-    make(range(3, 20))
+    _make(area, range(3, 20))
     with counting() as many:
         assert len(rows(client.get(path).text)) == 20 * each
     assert len(many) == len(few) <= 4, many
 
 
 def test_the_start_page_costs_the_same_however_much_there_is(client: FlaskClient, counting: Counting) -> None:
-    _routes(range(3))
+    _make("routes", range(3))
     with counting() as few:
         client.get("/")
-    _routes(range(3, 20))
+    _make("routes", range(3, 20))
     with counting() as many:
         client.get("/")
     assert len(many) == len(few) <= 10

@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 from flask import current_app
 from flask.testing import FlaskClient
-from sqlalchemy import text
+from sqlalchemy import Executable, insert, update
 
 from tests.web import things
 from tests.web.html import alert, filled_in
 from webapp import store
-from webapp.ext import Managed, db
+from webapp.dids.models import Did
+from webapp.ext import db
+from webapp.providers.models import Provider
 
 CHANGED = "Somebody else changed this in the meantime. Nothing was saved; open it again to see the change."
 
@@ -67,7 +69,7 @@ def test_a_change_in_the_same_moment_is_told(client: FlaskClient, monkeypatch: p
     make, field = THINGS[area]
     thing = make()
     data = filled_in(client.get(f"/{area}/{thing.id}").text) | {field: "Second"}
-    _meanwhile(monkeypatch, f"UPDATE {thing.__tablename__} SET version = version + 1")
+    _meanwhile(monkeypatch, update(type(thing)).values(version=2))
     response = client.post(f"/{area}/{thing.id}", data=data)
     assert response.status_code == 422
     assert alert(response.text) == CHANGED
@@ -104,11 +106,11 @@ def test_deleting_what_is_gone(client: FlaskClient, area: str) -> None:
 
 def test_deleting_what_is_changed_in_the_same_moment(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     provider = things.provider("Norte")
-    _meanwhile(monkeypatch, "UPDATE providers SET version = version + 1", function="delete")
+    _meanwhile(monkeypatch, update(Provider).values(version=2), function="delete")
     response = client.post(f"/providers/{provider.id}/delete")
     assert response.status_code == 409
     assert alert(response.text) == CHANGED
-    assert things.count(things.Provider) == 1
+    assert things.count(Provider) == 1
 
 
 def test_deleting_what_something_came_to_depend_on_in_the_same_moment(
@@ -117,7 +119,7 @@ def test_deleting_what_something_came_to_depend_on_in_the_same_moment(
     provider = things.provider("Norte")
     _meanwhile(
         monkeypatch,
-        "INSERT INTO dids (number, provider_id) SELECT '551140001000', id FROM providers",
+        insert(Did).values(number="551140001000", provider_id=provider.id),
         function="_refuse_if_in_use",
         after=True,
     )
@@ -128,7 +130,7 @@ def test_deleting_what_something_came_to_depend_on_in_the_same_moment(
 
 def _meanwhile(
     monkeypatch: pytest.MonkeyPatch,
-    statement: str,
+    statement: Executable,
     function: str = "save",
     after: bool = False,
 ) -> None:
@@ -138,11 +140,11 @@ def _meanwhile(
     def interrupted(*arguments: Any) -> Any:
         monkeypatch.setattr(store, function, original)
         result = original(*arguments) if after else None
-        db.session.connection().execute(text(statement))
+        db.session.connection().execute(statement)
         return result if after else original(*arguments)
 
     monkeypatch.setattr(store, function, interrupted)
 
 
-def _now(thing: Managed, field: str) -> Any:
-    return getattr(things.one(type(thing), id=thing.id), field)  # type: ignore[type-var]
+def _now(thing: Any, field: str) -> Any:
+    return getattr(things.one(type(thing), id=thing.id), field)

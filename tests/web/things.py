@@ -11,13 +11,14 @@ from webapp.customers.models import Customer
 from webapp.dids import operations
 from webapp.dids.models import Did
 from webapp.dids.schemas import AllocationSchema, DidRangeSchema
-from webapp.ext import Base, db
+from webapp.ext import Base, Managed, db
 from webapp.extensions.models import Extension
 from webapp.gateways.models import Gateway
 from webapp.providers.models import Provider
 from webapp.routes.models import Route
 
 T = TypeVar("T", bound=Base)
+M = TypeVar("M", bound=Managed)
 
 
 def provider(name: str = "Norte", **values: Any) -> Provider:
@@ -87,7 +88,7 @@ def asterisk(question: str, **values: Any) -> Any:
     return answer
 
 
-def _stored(thing: T) -> T:
+def _stored(thing: M) -> M:
     store.save(thing)
     db.session.refresh(thing)
     db.session.expunge_all()

@@ -27,7 +27,11 @@ _CONNECT: dict[str, Any] = {
 
 def engine(url: str, node: str) -> Engine:
     return create_engine(
-        url, pool_pre_ping=True, pool_size=2, connect_args={**_CONNECT, "application_name": f"agent-{node}"}
+        url,
+        pool_pre_ping=True,
+        hide_parameters=True,
+        pool_size=2,
+        connect_args={**_CONNECT, "application_name": f"agent-{node}"},
     )
 
 

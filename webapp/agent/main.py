@@ -53,8 +53,8 @@ class Agent:
                         database.sign_in, self.engine, self.settings.node, self.ami.connected, self.detail
                     )
                     if time.monotonic() >= housekeeping_due:
-                        await asyncio.to_thread(self._keep_house)
                         housekeeping_due = time.monotonic() + HOUSEKEEPING_SECONDS
+                        await asyncio.to_thread(self._keep_house)
                     if not await self._work():
                         pause = RETRY_SECONDS
                 except DBAPIError as error:
@@ -78,6 +78,7 @@ class Agent:
                 await outbox.start_afresh(self.engine, self.settings.node, self.ami)
                 self.started = started
                 log.info("caches begun afresh", asterisk_started=started)
+            self.detail = ""
             return await outbox.deliver(self.engine, self.settings.node, self.ami)
         except (AmiDown, AmiError, outbox.DatabaseAway) as error:
             self.detail = str(error)

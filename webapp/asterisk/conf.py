@@ -21,7 +21,8 @@ def fill(values: Mapping[str, str], target: Path, source: Path = SOURCE) -> None
     target.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
         path = target / name
-        path.touch(mode=0o600)
+        path.touch()
+        path.chmod(0o600)
         path.write_text(text)
 
 

@@ -23,7 +23,11 @@ class Order:
 
 def orders(changes: Iterable[Change]) -> list[Order]:
     """The orders that changes call for, each once, in the order in which they should be carried out."""
-    return list(dict.fromkeys(order for change in changes for order in _orders(change)))
+    changes = list(changes)
+    there = {(change.table, change.key) for change in changes if change.after}
+    # A row that changes its owner goes and comes in one: only its coming counts.
+    real = [change for change in changes if change.after or (change.table, change.key) not in there]
+    return list(dict.fromkeys(order for change in real for order in _orders(change)))
 
 
 def _orders(change: Change) -> Iterator[Order]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -84,11 +83,17 @@ def present(session: Session, kind: type[Row], owners: Sequence[str] | None) -> 
     return found
 
 
-@cache
 def target(kind: type[Row]) -> TableClause:
     """The realtime table, with the columns we manage and `owner`."""
+    return _TARGETS[kind.TABLE]
+
+
+def _target(kind: type[Row]) -> TableClause:
     columns: list[ColumnClause[Any]] = [column(name) for name in (*kind.columns(), "owner")]
     return table(kind.TABLE, *columns, schema="asterisk")
+
+
+_TARGETS = {kind.TABLE: _target(kind) for kind in TABLES}
 
 
 def _compare(

@@ -63,6 +63,10 @@ class CustomerSchema(Schema):
             "type",
             N_("This customer has extensions; delete them before you change the type."),
         ),
+        "fk_customer_dids_customer_id_trunk_type_customers": (
+            "type",
+            N_("This customer has DIDs; take them back before you change the type."),
+        ),
         "ex_peer_addresses_overlap": (
             "trunk_ip",
             N_("One of these addresses already belongs to another customer or to a gateway."),

@@ -6,7 +6,7 @@ import datetime as dt
 import uuid
 from typing import TYPE_CHECKING
 
-from sqlalchemy import CheckConstraint, ForeignKey, func, text
+from sqlalchemy import CheckConstraint, Computed, ForeignKey, ForeignKeyConstraint, Text, func, text
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -64,14 +64,23 @@ class Allocation(Base):
     customer_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("customers.id", ondelete="SET NULL"), index=True)
     customer_code: Mapped[str]
     # The phone that rings; none: the customer's trunk, or the allocation is over.
-    extension_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("extensions.id"), index=True)
+    extension_id: Mapped[uuid.UUID | None] = mapped_column(index=True)
+    trunk_type: Mapped[str | None] = mapped_column(
+        Text, Computed("CASE WHEN released_at IS NULL AND extension_id IS NULL THEN 'trunk' END", persisted=True)
+    )
     released_destination: Mapped[str] = mapped_column(server_default="")  # The phone's number when it was released.
     allocated_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
     released_at: Mapped[dt.datetime | None]
 
     did: Mapped[Did] = relationship(back_populates="allocations")
-    customer: Mapped[Customer | None] = relationship()
-    extension: Mapped[Extension | None] = relationship(back_populates="allocations")
+    customer: Mapped[Customer | None] = relationship(
+        primaryjoin="Allocation.customer_id == Customer.id", foreign_keys="Allocation.customer_id"
+    )
+    extension: Mapped[Extension | None] = relationship(
+        back_populates="allocations",
+        primaryjoin="Allocation.extension_id == Extension.id",
+        foreign_keys="Allocation.extension_id",
+    )
 
     __table_args__ = (
         # One at a time. Deferred, so that one allocation may follow another in a transaction, in whatever order.
@@ -85,6 +94,9 @@ class Allocation(Base):
         ),
         CheckConstraint("released_at IS NOT NULL OR customer_id IS NOT NULL", "current_has_customer"),
         CheckConstraint("released_at IS NULL OR extension_id IS NULL", "released_has_no_extension"),
+        # The phone is the customer's own; without a phone the customer has a trunk. (No check where one side is NULL.)
+        ForeignKeyConstraint(["extension_id", "customer_id"], ["extensions.id", "extensions.customer_id"]),
+        ForeignKeyConstraint(["customer_id", "trunk_type"], ["customers.id", "customers.type"]),
     )
 
     @property

@@ -34,10 +34,16 @@ class Extension(Managed, Base):
         primaryjoin="Extension.customer_id == Customer.id",
         foreign_keys="Extension.customer_id",
     )
-    allocations: Mapped[list[Allocation]] = relationship(back_populates="extension")
+    allocations: Mapped[list[Allocation]] = relationship(
+        back_populates="extension",
+        primaryjoin="Allocation.extension_id == Extension.id",
+        foreign_keys="Allocation.extension_id",
+        passive_deletes="all",
+    )
 
     __table_args__ = (
         UniqueConstraint("customer_id", "extension"),
+        UniqueConstraint("id", "customer_id"),  # So that an allocation can insist on a phone of its customer.
         ForeignKeyConstraint(["customer_id", "customer_type"], ["customers.id", "customers.type"]),
         CheckConstraint("extension ~ '^[0-9]{2,6}$'", "extension"),
     )

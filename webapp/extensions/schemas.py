@@ -37,4 +37,8 @@ class ExtensionSchema(Schema):
             "customer_id",
             N_("Choose a customer of type “extensions”."),
         ),
+        "fk_customer_dids_extension_id_customer_id_extensions": (
+            "customer_id",
+            N_("A DID of the present customer rings this extension; give the DID away first."),
+        ),
     }

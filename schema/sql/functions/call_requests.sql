@@ -6,7 +6,7 @@ DECLARE
     answer public.call_answer;
 BEGIN
     answer := public.route_call(
-        CASE WHEN NEW.customer_id ~ '^[0-9a-f-]{36}$' THEN NEW.customer_id::uuid END,
+        CASE WHEN NEW.customer_id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN NEW.customer_id::uuid END,
         NEW.dialed, NEW.caller, NEW.endpoint);
     NEW.verdict := answer.verdict;
     NEW.reason := answer.reason;
@@ -29,14 +29,17 @@ CREATE OR REPLACE VIEW asterisk.call_answers AS
     WHERE requested_at > now() - interval '1 minute';
 
 CREATE OR REPLACE FUNCTION public.keep_partitions(days_kept integer DEFAULT 90) RETURNS void
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET timezone = 'UTC' SET lock_timeout = '200ms' AS $$
 -- Make the partitions of the next days and drop the call requests older than `days_kept` days. The agents call this
--- at their start and every hour; without it rows go to the default partition, and nothing is lost.
+-- at their start and every hour; without it rows go to the default partition, and nothing is lost. A day is the same
+-- for all agents. Calls queue behind whoever waits for the lock this takes (a backup holds one), so it is not waited for.
 DECLARE
     day date;
     partition text;
 BEGIN
-    PERFORM pg_advisory_xact_lock(hashtext('keep_partitions'));
+    IF NOT pg_try_advisory_xact_lock(hashtext('keep_partitions')) THEN
+        RETURN;  -- Another agent is at it.
+    END IF;
     FOR day IN SELECT current_date + n FROM generate_series(0, 7) AS n LOOP
         partition := 'call_requests_' || to_char(day, 'YYYYMMDD');
         CONTINUE WHEN to_regclass('asterisk.' || partition) IS NOT NULL

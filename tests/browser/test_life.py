@@ -1,0 +1,172 @@
+"""The life of every thing an operator manages, in each language."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.live import Site, fill, message, row, submit
+
+# Words of the demonstration that `serve` enters.
+PROVIDER, GATEWAY, OFFICE, TRUNK = (
+    "Telefônica Exemplo",
+    "GW_Exemplo_SP",
+    "Escritório Demo (demo)",
+    "Padaria Central (PABX)",
+)
+
+
+def test_provider(page: Page, site: Site, language: str) -> None:
+    say = site.words(language)
+    name = f"Provider {language}"
+    page.goto("/providers/")
+    page.get_by_role("link", name=say("New provider")).click()
+    fill(page, name=name, type=say("Telephone numbers"), cost_per_minute="0,0312")
+    submit(page)
+    assert message(page) == say("Provider %(name)s saved.", name=name)
+    amount = "0,0312" if language == "pt_BR" else "0.0312"
+    assert row(page, name) == [name, say("Telephone numbers"), amount, ""]
+
+    page.get_by_role("link", name=name).click()
+    fill(page, name=f"{name} S.A.", type=say("Calls and numbers"))
+    submit(page)
+    assert message(page) == say("Provider %(name)s saved.", name=f"{name} S.A.")
+    delete(page, site, language, f"{name} S.A.")
+
+
+def test_gateway(page: Page, site: Site, language: str) -> None:
+    say = site.words(language)
+    name, address = f"GW_{language}", {"en": "198.51.100.1", "pt_BR": "198.51.100.2"}[language]
+    page.goto("/gateways/")
+    page.get_by_role("link", name=say("New gateway")).click()
+    fill(page, name=name, provider_id=PROVIDER, ip_address=address, transport="TCP", registration=True)
+    fill(page, username="carrier", password="pa;ss^word", codecs="g729 alaw")
+    submit(page)
+    assert message(page) == say("Gateway %(name)s saved.", name=name)
+    cells = [name, PROVIDER, f"{address}:5060 TCP", say("Registration"), "g729, alaw", say("Enabled")]
+    assert row(page, name) == cells
+
+    page.get_by_role("link", name=name).click()
+    assert page.locator("#password").input_value() == ""
+    fill(page, enabled=False, port="5070")
+    submit(page)
+    assert row(page, name)[-1] == say("Disabled")
+    delete(page, site, language, name)
+
+
+def test_customer(page: Page, site: Site, language: str) -> None:
+    say = site.words(language)
+    code = f"trunk.{language.lower().replace('_', '-')}"
+    address = {"en": "198.51.100.11", "pt_BR": "198.51.100.12"}[language]
+    page.goto("/customers/")
+    page.get_by_role("link", name=say("New customer")).click()
+    fill(page, code=code, name="Mercado, Filhos & <Cia>", type=say("Trunk: a PBX at fixed addresses"))
+    fill(
+        page,
+        price_plan_id="Varejo",
+        caller_id="+55 (11) 4000-1000",
+        trunk_ip=f"{address}\n203.0.113.0/24" if language == "en" else address,
+    )
+    submit(page)
+    assert message(page) == say("Customer %(name)s saved.", name="Mercado, Filhos & <Cia>")
+    assert row(page, code)[:3] == [code, "Mercado, Filhos & <Cia>", say("Trunk")]
+
+    page.get_by_role("link", name=code).click()
+    assert page.locator("#caller_id").input_value() == "551140001000"
+    fill(page, enabled=False)
+    submit(page)
+    assert row(page, code)[-1] == say("Disabled")
+    delete(page, site, language, code, f"Mercado, Filhos & <Cia> ({code})")
+
+
+def test_extension(page: Page, site: Site, language: str) -> None:
+    say = site.words(language)
+    number = {"en": "701", "pt_BR": "702"}[language]
+    page.goto("/extensions/")
+    page.get_by_role("link", name=say("New extension")).click()
+    secret = page.locator("#secret").input_value()
+    assert re.fullmatch("[A-Za-z0-9]{20}", secret)
+    fill(page, customer_id=OFFICE, extension=number, name="Alice 🌻")
+    submit(page)
+    user = f"demo-{number}"
+    assert message(page) == say("Extension %(name)s saved.", name=user)
+    assert row(page, user) == [user, "Escritório Demo", number, "Alice 🌻", say("Enabled")]
+
+    page.get_by_role("link", name=user).click()
+    assert page.locator("#secret").input_value() == secret
+    fill(page, secret="another;secret^")
+    submit(page)
+    delete(page, site, language, user)
+
+
+def test_route(page: Page, site: Site, language: str) -> None:
+    say = site.words(language)
+    name = f"Route {language}"
+    page.goto("/routes/")
+    page.get_by_role("link", name=say("New route")).click()
+    fill(page, name=name, pattern="_5511[2-5]xxxxxxx", gateway_id=GATEWAY, priority="7", strip="2", prepend="0")
+    submit(page)
+    assert message(page) == say("Route %(name)s saved.", name=name)
+    assert row(page, name) == ["7", name, "5511[2-5]XXXXXXX", GATEWAY, "−2 +0", say("Enabled")]
+
+    page.get_by_role("link", name=name).click()
+    fill(page, strip="0", prepend="")
+    submit(page)
+    assert row(page, name)[4] == ""
+    delete(page, site, language, name)
+
+
+def test_did(page: Page, site: Site, language: str) -> None:
+    """A range is entered, one of it given to phones, then to a trunk, taken back, and deleted."""
+    say = site.words(language)
+    first = {"en": "552130001000", "pt_BR": "552130002000"}[language]
+    shown = f"+55 21 3000-{first[-4:]}"
+    page.goto("/dids/")
+    page.get_by_role("link", name=say("New DIDs")).click()
+    fill(page, number=first, count="20", provider_id=PROVIDER, gateway_id=GATEWAY, status=say("Reserved"))
+    submit(page)
+    assert message(page).startswith("20 ")
+    expect(page.locator("tbody tr")).to_have_count(20)
+    assert row(page, shown)[:3] == [shown, PROVIDER, say("Reserved")]
+
+    page.get_by_role("link", name=shown).click()
+    expect(page.get_by_text(say("Nobody has had this number yet."))).to_be_visible()
+    page.get_by_role("link", name=say("Allocate")).click()
+    fill(page, customer_id=OFFICE, destination="100")
+    submit(page)
+    assert message(page) == say("DID %(number)s allocated.", number=first)
+    expect(page.get_by_text(say("rings extension %(number)s", number="100"))).to_be_visible()
+
+    page.get_by_role("link", name=say("Give to another customer")).click()
+    assert page.locator("#destination").input_value() == "100"
+    fill(page, customer_id=f"{TRUNK} (padaria)", destination="")
+    submit(page)
+    expect(page.get_by_text(say("goes to the trunk"))).to_be_visible()
+
+    page.get_by_role("button", name=say("Take back")).click()
+    assert message(page) == say("DID %(number)s is free again.", number=first)
+    assert [cells.split("\t")[:2] for cells in page.locator("tbody tr").all_inner_texts()] == [
+        [TRUNK, ""],
+        ["Escritório Demo", "100"],
+    ]
+    fill(page, description="Sold twice")
+    submit(page)
+    assert message(page) == say("DID %(number)s saved.", number=first)
+
+    page.locator(".form .btn-outline-danger").click()
+    page.get_by_role("button", name=say("Delete")).click()
+    assert message(page) == say("%(name)s was deleted.", name=first)
+
+
+def delete(page: Page, site: Site, language: str, word: str, name: str = "") -> None:
+    """Delete the thing of a list whose row holds a word."""
+    say = site.words(language)
+    page.get_by_role("link", name=word).click()
+    page.locator(".form .btn-outline-danger").click()
+    expect(
+        page.get_by_text(say("“%(name)s” will be deleted for good. This cannot be undone.", name=name or word))
+    ).to_be_visible()
+    page.get_by_role("button", name=say("Delete")).click()
+    assert message(page) == say("%(name)s was deleted.", name=name or word)
+    expect(page.locator("tbody tr", has_text=word)).to_have_count(0)
