@@ -65,6 +65,7 @@ def session(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[scoped_sess
         db.session.remove()
         db.session.configure(join_transaction_mode="create_savepoint")
         yield db.session
+        db.session.commit()  # A savepoint left open would take back what requests did within it.
         db.session.remove()
         connection.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
         assert check(db.session()) == []

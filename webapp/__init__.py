@@ -49,11 +49,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     if settings.proxies:
         hops = settings.proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    pages.register(app)  # First, for a request that is refused early is logged and shown with its id all the same.
     db.init_app(app)
     csrf.init_app(app)
     login.init_app(app)
     babel.init_app(app, locale_selector=pages.locale)
     for area in AREAS:
         app.register_blueprint(import_module(f"webapp.{area}.views").bp)
-    pages.register(app)
     return app

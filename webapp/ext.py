@@ -34,7 +34,8 @@ Base.registry.update_type_annotation_map({dt.datetime: DateTime(timezone=True), 
 class Managed:
     """A thing an operator manages: it has an id, a version that tells two editors apart, and its dates."""
 
-    # Relationships that must be empty before the thing may be deleted.
+    # Relationships that must be empty before the thing may be deleted. Those that hold many things say
+    # passive_deletes="all": a foreign key keeps them, and nobody has to load them.
     DEPENDENTS: ClassVar[tuple[str, ...]] = ()
 
     id: Mapped[uuid.UUID] = mapped_column(

@@ -54,7 +54,7 @@ def log_request(response: Response) -> Response:
     if request.endpoint != "static":
         log.info(
             "request",
-            user=who.username(),
+            user=getattr(g.get("_login_user"), "username", ""),  # If somebody asked; not worth a query.
             method=request.method,
             path=request.path,
             status=response.status_code,

@@ -73,8 +73,7 @@ def register(app: Flask) -> None:
     app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(phone=phone, when=when, money=money)
     app.jinja_env.globals.update(navigation=NAVIGATION, may=may, get_locale=get_locale)
-    # Before all else, for what comes earlier may refuse a request, which is logged and shown with its id all the same.
-    app.before_request_funcs.setdefault(None, []).insert(0, logs.begin_request)
+    app.before_request(logs.begin_request)
     app.after_request(secure)
     app.after_request(logs.log_request)
     app.register_error_handler(CSRFError, expired)

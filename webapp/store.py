@@ -15,7 +15,7 @@ import sqlalchemy
 import structlog
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, with_parent
 from sqlalchemy.orm.exc import StaleDataError
 
 from webapp import who
@@ -233,7 +233,10 @@ def _refused(error: IntegrityError) -> Exception:
 
 def _refuse_if_in_use(thing: Managed) -> None:
     for name in thing.DEPENDENTS:
-        found = getattr(thing, name)
-        things = found if isinstance(found, list) else [found] if found else []
-        if things:
-            raise InUse(things[0].__tablename__, [str(each) for each in things[:3]], len(things))
+        dependents = getattr(type(thing), name)
+        kind = dependents.property.mapper.class_
+        mine = with_parent(thing, dependents)
+        count = db.session.scalar(select(func.count()).select_from(kind).where(mine)) or 0
+        if count:
+            some = db.session.scalars(select(kind).where(mine).limit(3))
+            raise InUse(kind.__tablename__, [str(each) for each in some], count)

@@ -60,6 +60,7 @@ def test_it_works(client: FlaskClient, norte: Provider) -> None:
         "provider_id": str(norte.id),
         "gateway_id": str(gateway.id),
         "description": "Sold in May",
+        "status": "available",
     }
     changed = filled_in(page) | {"description": "Sold in June", "gateway_id": ""}
     page = client.post(f"/dids/{did.id}", data=changed, follow_redirects=True).text
@@ -284,3 +285,16 @@ def _history(page: str) -> list[str]:
 
 def _dials(did: Did) -> Any:
     return things.asterisk("SELECT appdata FROM asterisk.extensions WHERE exten = :number", number=did.number)
+
+
+def test_a_blocked_number_can_be_set_free_but_not_one_that_somebody_has(client: FlaskClient) -> None:
+    did = things.did("551140001000", status="blocked")
+    page = client.get(f"/dids/{did.id}").text
+    client.post(f"/dids/{did.id}", data=filled_in(page) | {"status": "available"})
+    assert things.one(Did).status == "available"
+
+    things.allocate(things.one(Did), things.trunk("padaria"))
+    page = client.get(f"/dids/{did.id}").text
+    assert "status" not in filled_in(page)
+    client.post(f"/dids/{did.id}", data=filled_in(page) | {"status": "blocked"})
+    assert things.one(Did).status == "allocated"

@@ -42,6 +42,7 @@ class Customer(Managed, Base):
         primaryjoin="Extension.customer_id == Customer.id",
         foreign_keys="Extension.customer_id",
         order_by="Extension.extension",
+        passive_deletes="all",
     )
     allocations: Mapped[list[Allocation]] = relationship(
         primaryjoin="and_(Allocation.customer_id == Customer.id, Allocation.released_at == None)",

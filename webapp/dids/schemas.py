@@ -14,6 +14,9 @@ MOST_IN_A_RANGE = 10_000
 FREE_STATUSES: JsonDict = {"available": N_("Available"), "reserved": N_("Reserved"), "blocked": N_("Blocked")}
 
 
+FreeStatus = Literal["available", "reserved", "blocked"]
+
+
 class _Origin(Schema):
     provider_id: uuid.UUID = Field(title=N_("Provider"))
     gateway_id: uuid.UUID | None = Field(
@@ -33,9 +36,7 @@ class _Numbers(Schema):
     count: Annotated[int, Field(ge=1, le=MOST_IN_A_RANGE)] = Field(
         1, title=N_("How many"), description=N_("1 for a single number, up to 10 000 for a range.")
     )
-    status: Literal["available", "reserved", "blocked"] = Field(
-        "available", title=N_("Status"), json_schema_extra={"choices": FREE_STATUSES}
-    )
+    status: FreeStatus = Field("available", title=N_("Status"), json_schema_extra={"choices": FREE_STATUSES})
 
     @model_validator(mode="after")
     def _stays_in_its_length(self) -> _Numbers:
@@ -49,7 +50,13 @@ class DidRangeSchema(_Origin, _Numbers):
 
 
 class DidSchema(_Origin):
-    """What may be changed of a number that is there. Giving it to a customer is an allocation."""
+    """What may be changed of a number that somebody has."""
+
+
+class FreeDidSchema(_Origin):
+    """What may be changed of a number that nobody has. Giving it to a customer is an allocation."""
+
+    status: FreeStatus = Field("available", title=N_("Status"), json_schema_extra={"choices": FREE_STATUSES})
 
 
 class AllocationSchema(Schema):

@@ -15,7 +15,7 @@ from webapp import store
 from webapp.customers.models import Customer
 from webapp.dids import operations
 from webapp.dids.models import Allocation, Did
-from webapp.dids.schemas import AllocationSchema, DidRangeSchema, DidSchema
+from webapp.dids.schemas import AllocationSchema, DidRangeSchema, DidSchema, FreeDidSchema
 from webapp.ext import db
 from webapp.forms import SchemaForm, choices, delete_page, form_for
 from webapp.gateways.models import Gateway
@@ -27,6 +27,7 @@ from webapp.providers.models import Provider
 bp = Blueprint("dids", __name__, url_prefix="/dids")
 
 DidForm = form_for(DidSchema)
+FreeDidForm = form_for(FreeDidSchema)
 DidRangeForm = form_for(DidRangeSchema)
 AllocationForm = form_for(AllocationSchema)
 
@@ -72,7 +73,7 @@ def new() -> Any:
 @permission("dids.write")
 def edit(id: uuid.UUID) -> Any:
     did = _with_history(id)
-    form = DidForm(obj=did)
+    form: SchemaForm[Any] = DidForm(obj=did) if did.current else FreeDidForm(obj=did)
     _origins(form)
     if form.validate_on_submit() and form.save(did):
         return saved(gettext("DID %(number)s saved.", number=did.number), ".edit", id=did.id)

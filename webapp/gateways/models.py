@@ -45,8 +45,8 @@ class Gateway(Managed, Base):
     qualify_frequency: Mapped[int] = mapped_column(server_default="60")  # Seconds between OPTIONS; 0: never.
 
     provider: Mapped[Provider] = relationship(back_populates="gateways")
-    routes: Mapped[list[Route]] = relationship(back_populates="gateway", order_by="Route.name")
-    dids: Mapped[list[Did]] = relationship(back_populates="gateway", order_by="Did.number")
+    routes: Mapped[list[Route]] = relationship(back_populates="gateway", order_by="Route.name", passive_deletes="all")
+    dids: Mapped[list[Did]] = relationship(back_populates="gateway", order_by="Did.number", passive_deletes="all")
 
     __table_args__ = (
         CheckConstraint("port BETWEEN 1 AND 65535", "port"),

@@ -26,8 +26,10 @@ class Provider(Managed, Base):
     # What an outbound minute costs, in the company's currency, where no price list says it better.
     cost_per_minute: Mapped[Decimal] = mapped_column(Numeric(12, 6), server_default="0")
 
-    gateways: Mapped[list[Gateway]] = relationship(back_populates="provider", order_by="Gateway.name")
-    dids: Mapped[list[Did]] = relationship(back_populates="provider", order_by="Did.number", lazy="select")
+    gateways: Mapped[list[Gateway]] = relationship(
+        back_populates="provider", order_by="Gateway.name", passive_deletes="all"
+    )
+    dids: Mapped[list[Did]] = relationship(back_populates="provider", order_by="Did.number", passive_deletes="all")
 
     __table_args__ = (
         CheckConstraint("type IN ('termination', 'numbers', 'both')", "type"),

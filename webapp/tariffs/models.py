@@ -25,7 +25,7 @@ class PricePlan(Managed, Base):
     name: Mapped[str] = mapped_column(unique=True)
 
     tariffs: Mapped[list[Tariff]] = relationship(back_populates="price_plan", cascade="all, delete-orphan")
-    customers: Mapped[list[Customer]] = relationship(back_populates="price_plan")
+    customers: Mapped[list[Customer]] = relationship(back_populates="price_plan", passive_deletes="all")
 
     def __str__(self) -> str:
         return self.name
