@@ -238,5 +238,5 @@ def _refuse_if_in_use(thing: Managed) -> None:
         mine = with_parent(thing, dependents)
         count = db.session.scalar(select(func.count()).select_from(kind).where(mine)) or 0
         if count:
-            some = db.session.scalars(select(kind).where(mine).limit(3))
+            some = db.session.scalars(select(kind).where(mine).order_by(*(dependents.property.order_by or ())).limit(3))
             raise InUse(kind.__tablename__, [str(each) for each in some], count)
