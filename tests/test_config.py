@@ -6,6 +6,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from webapp.asterisk.conf import SOURCE, fill
 from webapp.config import AgentSettings, Settings, SettingsError, load
@@ -133,6 +134,16 @@ def test_a_setting_that_makes_no_sense_is_named_and_not_shown(
     assert "hush-hush" not in str(error.value)
     assert error.value.__cause__ is None, "what pydantic says comes along and shows values"
     assert error.value.__suppress_context__
+
+
+def test_what_pydantic_itself_says_shows_no_value(environment: pytest.MonkeyPatch) -> None:
+    """For whoever makes settings without load()."""
+    environment.setenv("SECRET_KEY", "hush-hush")
+
+    with pytest.raises(ValidationError) as error:
+        AgentSettings()
+
+    assert "hush-hush" not in str(error.value)
 
 
 @pytest.mark.usefixtures("environment")

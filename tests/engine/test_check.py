@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import uuid
+
 import pytest
 from sqlalchemy.orm import Session, scoped_session
 
-from tests.engine.tables import NAMES, asterisk_tables, execute, outbox, query, value
+from tests.engine.conftest import Counting
+from tests.engine.tables import NAMES, Tables, asterisk_tables, execute, outbox, query, value
 from tests.factories import make_customer, make_did, make_extension, make_gateway, make_trunk
 from webapp import store
 from webapp.asterisk.check import check
@@ -170,14 +173,36 @@ def test_a_wrong_owner_is_repaired_without_leaving_the_object_out_of_the_cache()
         assert orders in (["refresh_endpoint"], ["expire_endpoint", "refresh_endpoint"])
 
 
+def test_a_check_takes_as_many_questions_for_many_things_as_for_few(provider: Provider, counting: Counting) -> None:
+    def questions() -> int:
+        db.session.expunge_all()
+        with counting() as statements:
+            assert check(db.session()) == []
+        return len(statements)
+
+    provider_id = provider.id
+    _customers_with_a_phone_and_a_number(provider_id, 1, 2)
+    few = questions()
+    _customers_with_a_phone_and_a_number(provider_id, 3, 12)
+
+    assert questions() == few
+
+
+def _customers_with_a_phone_and_a_number(provider_id: uuid.UUID, first: int, last: int) -> None:
+    for n in range(first, last + 1):
+        customer, did = make_customer(f"office{n}"), make_did(f"5511400010{n:02}", provider_id=provider_id)
+        store.save(customer, did)
+        store.save(make_extension("100", customer))
+        operations.allocate(did, AllocationSchema(customer_id=customer.id, destination="100"))
+
+
 def test_our_own_rows_and_what_is_left_of_nothing(session: scoped_session[Session]) -> None:
     """An empty database has the canary's identify, and that is right."""
     assert query("SELECT id, owner FROM asterisk.ps_endpoint_id_ips") == [{"id": "canary", "owner": "system"}]
     assert check(db.session()) == []
 
 
-def _but_for_ids(tables: dict[str, list[dict[str, object]]]) -> dict[str, list[dict[str, object]]]:
-    """Dialplan rows are numbered anew when they are written anew."""
-    for row in tables["extensions"]:
-        del row["id"]
-    return tables
+def _but_for_ids(tables: Tables) -> Tables:
+    """Dialplan rows are numbered anew when they are written anew, and come in another order."""
+    rows = [{name: value for name, value in row.items() if name != "id"} for row in tables["extensions"]]
+    return {**tables, "extensions": sorted(rows, key=str)}

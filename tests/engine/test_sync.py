@@ -202,6 +202,19 @@ def test_an_extensions_new_number_reaches_its_dids(provider: Provider, office: C
     assert "office-100" not in str(asterisk_tables())
 
 
+def test_a_did_follows_when_only_its_allocation_changes(provider: Provider, office: Customer) -> None:
+    first, second = make_extension("100", office), make_extension("101", office)
+    store.save(first, second)
+    did = given_to(office, provider, "551140001000", "100")
+    assert did.current
+
+    did.current.extension = second
+    store.save(did.current)
+
+    [row] = asterisk_tables(f"t.owner = '{owner(did)}'")["extensions"]
+    assert row["appdata"] == f"to-phone,s,1(office-101,{office.id},551140001000)"
+
+
 def test_a_rename_takes_as_many_questions_for_many_phones_as_for_few(
     provider: Provider, office: Customer, counting: Counting
 ) -> None:

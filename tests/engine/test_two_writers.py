@@ -121,6 +121,23 @@ def test_two_give_one_number_away(real_app: Flask) -> None:
 
 
 @pytest.mark.usefixtures("carrier")
+def test_two_give_one_number_to_different_customers(real_app: Flask) -> None:
+    """It stays allocated all the time, so its status tells nobody."""
+    store.save(make_trunk("third", "198.51.100.3"))
+    did, third = the(Did, number="551140001000"), the(Customer, code="third")
+    assert did.current.customer.code == "office"
+    with somebody_else(real_app):
+        trunk = the(Customer, code="padaria")
+        operations.allocate(the(Did, number="551140001000"), AllocationSchema(customer_id=trunk.id))
+        before = state()
+
+    with pytest.raises(store.Stale):
+        operations.allocate(did, AllocationSchema(customer_id=third.id))
+
+    assert state() == before
+
+
+@pytest.mark.usefixtures("carrier")
 def test_deleting_a_customer_whom_somebody_gives_a_number_meanwhile(
     real_app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
