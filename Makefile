@@ -27,9 +27,11 @@ fmt: tools ## format the code and repair what ruff can
 	$(PYTHON) -m ruff check --fix .
 
 translations: tools ## collect the texts for the translators, and compile what they wrote
-	$(VENV)/bin/pybabel extract -F webapp/babel.cfg -k N_ -k ngettext:1,2 -k lazy_gettext -o var/messages.pot .
-	$(VENV)/bin/pybabel update -i var/messages.pot -d webapp/translations -N
-	$(VENV)/bin/pybabel compile -d webapp/translations
+	$(VENV)/bin/pybabel -q extract -F webapp/babel.cfg -k gettext -k ngettext:1,2 -k lazy_gettext -k N_ \
+		--no-location --omit-header -o var/messages.pot webapp
+	$(VENV)/bin/pybabel -q update -i var/messages.pot -d webapp/translations -l pt_BR --no-fuzzy-matching \
+		--ignore-obsolete
+	$(VENV)/bin/pybabel -q compile -d webapp/translations
 
 bench: tools ## measure: calls, saves, imports and pages
 	$(PYTHON) -m tests.bench

@@ -360,15 +360,16 @@ def test_the_agent_waits_for_what_is_away_and_ends_when_it_is_told_to(nowhere: s
             [sys.executable, "-m", "webapp.cli", "agent"], env=environment, cwd=PROJECT, stdout=log, stderr=log
         )
     try:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while "database is away" not in (tmp_path / "log").read_text():
             assert time.monotonic() < deadline
             time.sleep(0.05)
         assert agent.poll() is None
         agent.send_signal(signal.SIGTERM)
-        assert agent.wait(5) == 0
+        assert agent.wait(20) == 0
     finally:
         agent.kill()
+        agent.wait()
     said = (tmp_path / "log").read_text()
     assert "agent ends" in said
     assert "Traceback" not in said

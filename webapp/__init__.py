@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,21 +12,29 @@ if TYPE_CHECKING:
     from webapp.config import Settings
 
 # One folder for each thing an operator sees; its pages are in views.py.
+# Those with an api.py are there for programs too.
 AREAS = ("accounts", "dashboard", "customers", "extensions", "dids", "providers", "gateways", "routes")
 
 
 def create_app(settings: Settings | None = None) -> Flask:
     """The web application. Without `settings` they come from the environment; SettingsError if they make no sense."""
     # Imported here, because the agent shares this package and has no use for Flask.
-    from flask import Flask
+    from flask_openapi import Info, OpenAPI, SecurityScheme
     from werkzeug.middleware.proxy_fix import ProxyFix
 
-    from webapp import config, logs, pages
+    from webapp import api, config, logs, pages
     from webapp.ext import babel, csrf, db, login
 
     settings = settings or config.load(config.Settings)
     logs.configure(settings.log_level)
-    app = Flask(__name__)
+    app = OpenAPI(
+        __name__,
+        info=Info(title="Asterisk Admin", version="1"),
+        security_schemes={"jwt": SecurityScheme(type="http", scheme="bearer", bearerFormat="JWT")},
+        validation_error_callback=api.invalid,
+        doc_ui=False,
+    )
+    app.openapi_version = "3.1.0"
     app.config.update(
         SECRET_KEY=settings.secret_key.get_secret_value(),
         SQLALCHEMY_DATABASE_URI=settings.database_url,
@@ -56,4 +65,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     babel.init_app(app, locale_selector=pages.locale)
     for area in AREAS:
         app.register_blueprint(import_module(f"webapp.{area}.views").bp)
+        if find_spec(f"webapp.{area}.api"):
+            import_module(f"webapp.{area}.api")
+    app.register_api(api.bp)
     return app

@@ -262,12 +262,7 @@ def delete_page(thing: Managed, kind: str, index: str, edit: str) -> Any:
         try:
             store.delete(thing)
         except store.InUse as use:
-            reason = gettext(
-                "%(name)s cannot be deleted, because other things depend on it. %(kind)s: %(names)s.",
-                name=name,
-                kind=gettext(KINDS[use.kind]),
-                names=_names(use),
-            )
+            reason = in_use(name, use)
         except store.Refused:
             reason = gettext("%(name)s cannot be deleted: something else came to depend on it just now.", name=name)
         except store.Stale:
@@ -279,7 +274,17 @@ def delete_page(thing: Managed, kind: str, index: str, edit: str) -> Any:
     return page, 409 if reason else 200
 
 
-def _names(use: store.InUse) -> str:
+def in_use(name: str, use: store.InUse) -> str:
+    """Why something cannot be deleted, naming what depends on it."""
     names = ", ".join(use.names)
     more = use.count - len(use.names)
-    return gettext("%(names)s and %(count)s more", names=names, count=more) if more else names
+    if more:
+        names = gettext("%(names)s and %(count)s more", names=names, count=more)
+    return str(
+        gettext(
+            "%(name)s cannot be deleted, because other things depend on it. %(kind)s: %(names)s.",
+            name=name,
+            kind=gettext(KINDS[use.kind]),
+            names=names,
+        )
+    )

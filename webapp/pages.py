@@ -8,7 +8,19 @@ from decimal import Decimal
 from typing import Any
 
 import structlog
-from flask import Flask, Response, flash, g, redirect, render_template, request, session, url_for
+from flask import (
+    Flask,
+    Response,
+    flash,
+    g,
+    jsonify,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
 from flask_babel import format_datetime, format_decimal, get_locale, gettext, lazy_gettext
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import OperationalError
@@ -23,7 +35,7 @@ log = structlog.get_logger()
 
 LANGUAGES = ("pt_BR", "en")
 
-Answer = tuple[str, int] | BaseResponse
+Answer = tuple[str | Response, int] | BaseResponse
 
 
 @dataclass(frozen=True)
@@ -133,6 +145,7 @@ def http_error(error: HTTPException) -> Answer:
     if code < 400:
         return redirect(error.get_response().location)
     titles = {
+        401: (gettext("Please sign in"), gettext("This needs a valid token.")),
         403: (gettext("You may not do this"), gettext("Your role does not allow it. Ask an administrator.")),
         404: (gettext("Nothing here"), gettext("The page or thing does not exist, or it was deleted.")),
         405: (gettext("Not this way"), gettext("This address does not answer to such a request.")),
@@ -140,7 +153,11 @@ def http_error(error: HTTPException) -> Answer:
         429: (gettext("Too many tries"), gettext("Wait a minute and try again.")),
     }
     title, sentence = titles.get(code, (gettext("This did not work"), gettext("The request made no sense to us.")))
-    return _page(code, title, sentence)
+    answer = make_response(_page(code, title, sentence))
+    for name in ("Allow", "Retry-After", "WWW-Authenticate"):
+        if value := error.get_response().headers.get(name):
+            answer.headers[name] = value
+    return answer
 
 
 def database_away(error: OperationalError) -> Answer:
@@ -159,7 +176,9 @@ def our_fault(error: Exception) -> Answer:
     )
 
 
-def _page(code: int, title: str, sentence: str) -> tuple[str, int]:
+def _page(code: int, title: str, sentence: str) -> Answer:
+    if request.path.startswith("/api/"):
+        return jsonify(error=f"{title}. {sentence}"), code
     # Who is signed in, if that is not known yet, nobody asks any more: the database may be what failed.
     g.setdefault("_login_user", login.anonymous_user())
     return render_template("error.html", title=title, sentence=sentence, request_id=g.get("request_id", "")), code

@@ -154,7 +154,7 @@ def test_a_lock_makes_its_query_fail_rather_than_hang(asterisk: Connection, sign
     with pytest.raises(psycopg2.errors.LockNotAvailable):
         ask(asterisk, "SELECT * FROM asterisk.ps_endpoints WHERE id = 'x'")
 
-    assert 0.9 < time.monotonic() - began < 2
+    assert 0.9 < time.monotonic() - began < 4
     somebody.rollback()
     assert ask(asterisk, "SELECT * FROM asterisk.ps_endpoints WHERE id = 'x'") == []
 
@@ -165,7 +165,7 @@ def test_a_query_that_goes_on_for_ever_is_ended(asterisk: Connection) -> None:
     with pytest.raises(psycopg2.errors.QueryCanceled):
         ask(asterisk, "SELECT pg_sleep(5)")
 
-    assert 1.9 < time.monotonic() - began < 3.5
+    assert 1.9 < time.monotonic() - began < 5
 
 
 def test_every_family_of_extconfig_is_a_table_that_it_can_use(asterisk: Connection) -> None:

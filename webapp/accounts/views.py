@@ -29,6 +29,8 @@ login.session_protection = "basic"
 
 @login.user_loader  # type: ignore[untyped-decorator]  # flask_login has no types
 def load_user(user_id: str) -> User | None:
+    if request.path.startswith("/api/"):
+        return None  # Programs show a token: a session would let other sites' pages speak for its owner.
     user = db.session.get(User, uuid.UUID(user_id))
     return user if user and user.enabled else None
 

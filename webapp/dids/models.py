@@ -49,6 +49,16 @@ class Did(Managed, Base):
         CheckConstraint(f"status IN {STATUSES}", "status"),
     )
 
+    @property
+    def customer_id(self) -> uuid.UUID | None:
+        """Who has it now."""
+        return self.current.customer_id if self.current else None
+
+    @property
+    def destination(self) -> str | None:
+        """The number of the phone that rings; none for a trunk, or when nobody has it."""
+        return self.current.destination if self.current else None
+
     def __str__(self) -> str:
         return self.number
 

@@ -1,0 +1,11 @@
+"""Customers, for programs."""
+
+from __future__ import annotations
+
+from webapp.api import resource
+from webapp.customers.models import Customer
+from webapp.customers.schemas import CustomerSchema
+
+resource(
+    "customers", Customer, CustomerSchema, order=[Customer.code, Customer.id], search=[Customer.code, Customer.name]
+)

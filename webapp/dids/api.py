@@ -1,0 +1,79 @@
+"""DIDs, for programs: a number or a range of them, giving them away and taking them back."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Annotated, Any
+
+from flask import Response, jsonify, make_response
+from flask_babel import gettext
+from flask_openapi import Tag
+from pydantic import Field
+from sqlalchemy import select
+from sqlalchemy.orm import selectinload
+
+from webapp import store
+from webapp.api import Answer, Identified, attempt, bp, conflict, listed, resource, shown
+from webapp.dids import operations
+from webapp.dids.models import Allocation, Did
+from webapp.dids.schemas import AllocationSchema, DidRangeSchema, DidSchema
+from webapp.ext import db
+from webapp.permissions import permission
+
+TAGS: list[Tag | dict[str, Any]] = [Tag(name="dids")]
+
+
+class DidAnswer(Answer):
+    """A number, and who has it now."""
+
+    number: str
+    status: str
+    provider_id: uuid.UUID
+    gateway_id: uuid.UUID | None
+    description: str
+    customer_id: uuid.UUID | None
+    destination: Annotated[str | None, Field(description="The extension that rings; null for a trunk.")]
+
+
+DidList = resource(
+    "dids",
+    Did,
+    DidSchema,
+    order=[Did.number],
+    search=[Did.number, Did.description],
+    answer=DidAnswer,
+    options=[selectinload(Did.current).joinedload(Allocation.extension)],
+    creatable=False,
+)
+
+
+@bp.post("/dids/", tags=TAGS, responses={201: DidList})
+@permission("dids.write")
+def create_dids(body: DidRangeSchema) -> Response:
+    """Enter a number, or with `count` a range of them: all or none."""
+    stopped = attempt(DidRangeSchema, lambda: operations.create_range(body))
+    if stopped:
+        return stopped
+    last = str(int(body.number) + body.count - 1)
+    created = db.session.scalars(select(Did).where(Did.number.between(body.number, last)).order_by(Did.number))
+    return make_response(listed(DidAnswer, [did for did in created if len(did.number) == len(last)]), 201)
+
+
+@bp.post("/dids/<uuid:id>/allocate", tags=TAGS, responses={200: DidAnswer})
+@permission("dids.write")
+def allocate_did(path: Identified, body: AllocationSchema) -> Response:
+    """Give a number to a customer, or to another one; `destination` is an extension, or null for the trunk."""
+    did = db.get_or_404(Did, path.id)
+    return attempt(AllocationSchema, lambda: operations.allocate(did, body)) or jsonify(shown(DidAnswer, did))
+
+
+@bp.post("/dids/<uuid:id>/deallocate", tags=TAGS, responses={200: DidAnswer})
+@permission("dids.write")
+def deallocate_did(path: Identified) -> Response:
+    """Take a number back."""
+    did = db.get_or_404(Did, path.id)
+    try:
+        operations.deallocate(did)
+    except store.Refused:
+        return conflict(gettext("Nobody has this number."))
+    return jsonify(shown(DidAnswer, did))

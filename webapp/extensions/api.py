@@ -1,0 +1,15 @@
+"""Extensions, for programs."""
+
+from __future__ import annotations
+
+from webapp.api import resource
+from webapp.extensions.models import Extension
+from webapp.extensions.schemas import ExtensionSchema
+
+resource(
+    "extensions",
+    Extension,
+    ExtensionSchema,
+    order=[Extension.customer_id, Extension.extension],
+    search=[Extension.extension, Extension.name],
+)
