@@ -23,8 +23,8 @@ REPEATABLE = (
 )
 
 # Asterisk reads the tables while we change them, through one connection that every call of a node waits for: rather
-# give up than let a queue form behind us.
-LOCK_TIMEOUT = "4s"
+# give up than let a queue form behind us: after a second their queries fail (role.sql).
+LOCK_TIMEOUT = "1s"
 
 
 def upgrade(url: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from webapp.asterisk.conf import SOURCE, fill
-from webapp.config import AgentSettings, Settings, SettingsError, load
+from webapp.config import AgentSettings, DatabaseSettings, Settings, SettingsError, load
 
 RIGHT = {
     "DATABASE_URL": "postgresql://user:hush-hush@db.example/asterisk",
@@ -35,13 +35,11 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.Monke
 
 @pytest.mark.usefixtures("environment")
 def test_what_is_not_set_has_a_sensible_default() -> None:
-    settings = load(AgentSettings)
+    web, agent = load(Settings), load(AgentSettings)
 
-    assert settings.https is False
-    assert settings.proxies == 0
-    assert settings.log_level == "INFO"
-    assert (settings.node, settings.ami_host, settings.ami_port) == ("pbx1", "127.0.0.1", 5038)
-    assert settings.ami_username == "agent"
+    assert (web.https, web.proxies, web.log_level) == (False, 0, "INFO")
+    assert (agent.node, agent.ami_host, agent.ami_port) == ("pbx1", "127.0.0.1", 5038)
+    assert (agent.ami_username, agent.log_level) == ("agent", "INFO")
 
 
 @pytest.mark.parametrize(
@@ -86,9 +84,19 @@ def test_a_missing_setting_is_named(environment: pytest.MonkeyPatch, name: str) 
     environment.delenv(name)
 
     with pytest.raises(SettingsError) as error:
-        load(AgentSettings)
+        load(_who_needs(name))
 
     assert str(error.value) == f"{name}: is not set"
+
+
+def test_the_agent_needs_no_secret_of_the_web_process(environment: pytest.MonkeyPatch) -> None:
+    environment.delenv("SECRET_KEY")
+
+    assert "secret_key" not in load(AgentSettings).model_dump()
+
+
+def _who_needs(name: str) -> type[DatabaseSettings]:
+    return Settings if name.lower() in Settings.model_fields else AgentSettings
 
 
 def test_all_that_is_wrong_is_named_at_once(environment: pytest.MonkeyPatch) -> None:
@@ -129,7 +137,7 @@ def test_a_setting_that_makes_no_sense_is_named_and_not_shown(
     environment.setenv(name, value)
 
     with pytest.raises(SettingsError, match=f"^{name}: [^;]+$") as error:
-        load(AgentSettings)
+        load(_who_needs(name))
 
     assert "hush-hush" not in str(error.value)
     assert error.value.__cause__ is None, "what pydantic says comes along and shows values"
@@ -141,14 +149,14 @@ def test_what_pydantic_itself_says_shows_no_value(environment: pytest.MonkeyPatc
     environment.setenv("SECRET_KEY", "hush-hush")
 
     with pytest.raises(ValidationError) as error:
-        AgentSettings()
+        Settings()
 
     assert "hush-hush" not in str(error.value)
 
 
 @pytest.mark.usefixtures("environment")
 def test_settings_that_are_printed_show_no_secret() -> None:
-    printed = repr(load(AgentSettings)) + str(load(AgentSettings))
+    printed = "".join(f"{load(kind)!r} {load(kind)}" for kind in (Settings, AgentSettings))
 
     assert RIGHT["SECRET_KEY"] not in printed
     assert RIGHT["AMI_SECRET"] not in printed

@@ -97,25 +97,24 @@ def test_the_agent_needs_no_flask_of_its_own() -> None:
             assert not name.startswith(("flask", "webapp.store", "webapp.pages", "webapp.forms")), f"{path}: {name}"
 
 
+# Who calls them is not known yet, or does not matter.
+PUBLIC = {"accounts.sign_in", "accounts.language", "api.api_sign_in", "api.openapi", "dashboard.healthz"}
+
+
 def test_every_page_says_who_may_see_it(app: Flask) -> None:
     views = {endpoint: view for endpoint, view in app.view_functions.items() if endpoint != "static"}
     permissions = {endpoint: getattr(view, "permission", None) for endpoint, view in views.items()}
 
     assert len(permissions) > 10
     assert {e: p for e, p in permissions.items() if p != "public" and p not in PERMISSIONS} == {}
-    assert {endpoint for endpoint, permission in permissions.items() if permission == "public"} == {
-        "accounts.sign_in",
-        "accounts.language",
-        "dashboard.healthz",
-    }
+    assert {endpoint for endpoint, permission in permissions.items() if permission == "public"} == PUBLIC
 
 
 def test_what_changes_something_takes_a_permission_to_write(app: Flask) -> None:
     for rule in app.url_map.iter_rules():
         changes = (rule.methods or set()) - {"GET", "HEAD", "OPTIONS"}
-        permission = getattr(app.view_functions[rule.endpoint], "permission", "public")
-        if changes and rule.endpoint.split(".")[0] != "accounts":
-            assert permission.endswith(".write"), rule
+        if changes and rule.endpoint not in {*PUBLIC, "accounts.logout"}:
+            assert getattr(app.view_functions[rule.endpoint], "permission", "").endswith(".write"), rule
 
 
 # ---- the dialplan

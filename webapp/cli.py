@@ -24,6 +24,7 @@ from webapp import config, create_app, logs
 
 P = ParamSpec("P")
 R = TypeVar("R")
+N = TypeVar("N", bound=config.NodeSettings)
 
 
 def main() -> None:
@@ -72,7 +73,7 @@ def in_application(command: Callable[P, R]) -> Callable[P, R]:
 @click.option("--back-to", metavar="REVISION", help="Go back to this revision instead; `base` removes everything.")
 def migrate_command(back_to: str | None) -> None:
     """Bring the database to the newest schema."""
-    url = config.load(config.Settings).database_url
+    url = config.load(config.DatabaseSettings).database_url
     if back_to:
         migrate.downgrade(url, back_to)
     else:
@@ -85,7 +86,7 @@ def asterisk_password() -> None:
     password = os.environ.get("ASTERISK_DB_PASSWORD", "")
     if len(password) < 12:
         sys.exit("ASTERISK_DB_PASSWORD must have at least 12 characters.")
-    engine = create_engine(config.load(config.Settings).database_url)
+    engine = create_engine(config.load(config.DatabaseSettings).database_url)
     with engine.begin() as connection:
         # What is sent is a verifier, so the password cannot end up in the server's log.
         driver = cast(psycopg2.extensions.connection, connection.connection.driver_connection)
@@ -112,7 +113,7 @@ def agent(node: str | None) -> None:
     """Run the agent beside an Asterisk, until it is stopped."""
     from webapp.agent.main import run
 
-    settings = _agent_settings(node)
+    settings = _node_settings(config.AgentSettings, node)
     logs.configure(settings.log_level)
     asyncio.run(run(settings))
 
@@ -123,7 +124,7 @@ def agent_status(node: str | None) -> None:
     """Say whether the agent of a node and its Asterisk are up; exit status 1 if not."""
     from webapp.agent.database import is_up
 
-    settings = _agent_settings(node)
+    settings = _node_settings(config.NodeSettings, node)
     engine = create_engine(settings.database_url)
     up, sentence = is_up(engine, settings.node)
     engine.dispose()
@@ -131,10 +132,10 @@ def agent_status(node: str | None) -> None:
     sys.exit(0 if up else 1)
 
 
-def _agent_settings(node: str | None) -> config.AgentSettings:
+def _node_settings(kind: type[N], node: str | None) -> N:
     if node:
         os.environ["NODE"] = node
-    return config.load(config.AgentSettings)
+    return config.load(kind)
 
 
 @group.command()
@@ -178,7 +179,10 @@ def create_admin() -> None:
         user.set_password(password)
     except ValueError as error:
         sys.exit(f"ADMIN_PASSWORD: {error}.")
-    store.save(user)
+    try:
+        store.save(user)
+    except store.Refused:
+        sys.exit("There is a user named admin who is no administrator. Give it another name or the role first.")
     if not given:
         click.echo(f"Password of user admin: {password}")
 

@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
-T = TypeVar("T", bound="Settings")
+T = TypeVar("T", bound="DatabaseSettings")
 
 
 class SettingsError(Exception):
@@ -39,22 +39,32 @@ def _long_enough(key: SecretStr) -> SecretStr:
     return key
 
 
-class Settings(BaseSettings):
-    """Everything that differs from one installation to the next. `.env.example` explains each."""
+class DatabaseSettings(BaseSettings):
+    """What every part of the program needs. `.env.example` explains each setting."""
 
     model_config = SettingsConfigDict(env_file=".env", extra="ignore", hide_input_in_errors=True)
 
     database_url: Annotated[str, AfterValidator(_postgresql)] = Field(repr=False)  # It holds a password.
-    secret_key: Annotated[SecretStr, AfterValidator(_long_enough)]
-    https: bool = False  # Whether browsers reach us over TLS: cookies are then sent over nothing else.
-    proxies: int = Field(default=0, ge=0, le=5)  # How many reverse proxies stand in front of the web process.
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 
 
-class AgentSettings(Settings):
-    """What the agent beside an Asterisk needs besides."""
+class Settings(DatabaseSettings):
+    """What the web process needs besides."""
+
+    secret_key: Annotated[SecretStr, AfterValidator(_long_enough)]
+    https: bool = False  # Whether browsers reach us over TLS: cookies are then sent over nothing else.
+    proxies: int = Field(default=0, ge=0, le=5)  # How many reverse proxies stand in front of the web process.
+
+
+class NodeSettings(DatabaseSettings):
+    """What tells one Asterisk server from the others."""
 
     node: str = Field(default="pbx1", pattern=r"^[A-Za-z0-9-]{1,40}$")
+
+
+class AgentSettings(NodeSettings):
+    """What the agent beside an Asterisk needs: no secret of the web process."""
+
     ami_host: str = "127.0.0.1"
     ami_port: int = Field(default=5038, ge=1, le=65535)
     ami_username: str = "agent"

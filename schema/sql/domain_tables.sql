@@ -215,6 +215,8 @@ CREATE TABLE public.routes (
     updated_at timestamptz DEFAULT now() NOT NULL,
     CONSTRAINT pk_routes PRIMARY KEY (id),
     CONSTRAINT ck_routes_priority CHECK (priority BETWEEN 1 AND 9999),
+    -- A pattern whose expression PostgreSQL cannot read would stop every call; it is tried here.
+    CONSTRAINT ck_routes_pattern CHECK (('' ~ regex) IS NOT NULL),
     CONSTRAINT ck_routes_strip CHECK (strip BETWEEN 0 AND 15),
     CONSTRAINT uq_routes_name UNIQUE (name),
     CONSTRAINT fk_routes_gateway_id_gateways FOREIGN KEY(gateway_id) REFERENCES public.gateways (id)

@@ -25,7 +25,7 @@ def downgrade() -> None:
             public.gateways, public.providers, public.peer_addresses, public.users CASCADE;
         DROP FUNCTION public.pattern_regex, public.claim_peer_addresses, public.notify_agents,
             public.keep_partitions, public.route_call, public.legs, public.refused;
-        DROP FUNCTION IF EXISTS public.presented_number;
+        DROP FUNCTION IF EXISTS public.presented_number, public.is_emergency;
         DROP TYPE public.call_answer;
         """
     )

@@ -239,6 +239,17 @@ def test_a_disabled_customer(carrier: Carrier) -> None:
     assert ask(carrier.suspended, "552133331234") == refused("customer_disabled", 21)
 
 
+@pytest.mark.parametrize("number", ["190", "192", "193", "112"])
+def test_emergency_numbers_always_pass(carrier: Carrier, number: str) -> None:
+    """A customer who is suspended, and one who gave a phone that number."""
+    carrier.route("Emergency", "[19]XX", carrier.cheap)
+    carrier.route("Emergency 112", "112", carrier.cheap)
+    store.save(make_extension(number, carrier.office))
+
+    for customer in (carrier.suspended, carrier.office):
+        assert ask(customer, number)["verdict"] == "route"
+
+
 @pytest.mark.parametrize("customer", [None, uuid.UUID(int=0)])
 def test_an_unknown_customer(carrier: Carrier, customer: uuid.UUID | None) -> None:
     carrier.route("Brazil", "55.", carrier.cheap)

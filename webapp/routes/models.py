@@ -32,6 +32,7 @@ class Route(Managed, Base):
 
     __table_args__ = (
         CheckConstraint("priority BETWEEN 1 AND 9999", "priority"),
+        CheckConstraint("('' ~ regex) IS NOT NULL", "pattern"),  # An expression that cannot be read stops here.
         CheckConstraint("strip BETWEEN 0 AND 15", "strip"),
     )
 

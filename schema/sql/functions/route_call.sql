@@ -17,6 +17,12 @@ END $$;
 CREATE OR REPLACE FUNCTION public.refused(reason text, cause integer) RETURNS public.call_answer
 LANGUAGE sql IMMUTABLE AS $$ SELECT 'refused', reason, cause, '', '', '', 0 $$;
 
+CREATE OR REPLACE FUNCTION public.is_emergency(number text) RETURNS boolean
+LANGUAGE sql IMMUTABLE AS $$
+-- Brazil's public emergency services, and the foreign numbers that lead to them. They are reached by whoever can dial, a
+-- customer who does not pay included, and no extension stands in their way.
+SELECT number IN ('112', '180', '188', '190', '191', '192', '193', '194', '197', '198', '199', '911') $$;
+
 CREATE OR REPLACE FUNCTION public.presented_number(customer public.customers, caller text, caller_extension text)
 RETURNS text
 LANGUAGE sql STABLE AS $$
@@ -60,7 +66,7 @@ BEGIN
     SELECT * INTO customer FROM public.customers c WHERE c.id = route_call.customer_id;
     IF NOT FOUND THEN
         RETURN public.refused('unknown_customer', 21);
-    ELSIF NOT customer.enabled THEN
+    ELSIF NOT customer.enabled AND NOT public.is_emergency(dialled_number) THEN
         RETURN public.refused('customer_disabled', 21);
     ELSIF dialled_number !~ '^[0-9*#]{1,32}$' THEN
         RETURN public.refused('invalid_number', 1);
@@ -68,7 +74,8 @@ BEGIN
 
     SELECT customer.code || '-' || e.extension INTO own_phone
     FROM public.extensions e
-    WHERE e.customer_id = customer.id AND e.extension = dialled_number AND e.enabled;
+    WHERE e.customer_id = customer.id AND e.extension = dialled_number AND e.enabled
+      AND NOT public.is_emergency(dialled_number);
     IF FOUND THEN
         RETURN ROW('internal', '', 0, own_phone, '', '', 0)::public.call_answer;
     END IF;
