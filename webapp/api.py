@@ -7,7 +7,6 @@ One schema validates form and API alike, and a field is named as its column is. 
 from __future__ import annotations
 
 import base64
-import binascii
 import datetime as dt
 import json
 import uuid
@@ -20,14 +19,14 @@ from flask_login import current_user
 from flask_openapi import APIBlueprint, Tag
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic_core import to_jsonable_python
-from sqlalchemy import Select, select, tuple_
+from sqlalchemy import Select, select
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.base import ExecutableOption
 
 from webapp import store
 from webapp.ext import Managed, csrf, db
 from webapp.forms import CHANGED_MEANWHILE, in_use, refusal
-from webapp.paging import matches
+from webapp.paging import keyset, matches
 from webapp.permissions import may, permission, public
 from webapp.store import SECRETS
 from webapp.validation import Schema, messages
@@ -251,20 +250,9 @@ def _partial(schema: type[Schema]) -> type[BaseModel]:
 
 def page(wanted: Select[Any], order: Keys, query: Listing) -> tuple[list[Any], str | None]:
     """The things after the cursor, and the cursor for those after them."""
-    if query.cursor:
-        wanted = wanted.where(tuple_(*order) > tuple_(*_decoded(query.cursor, order)))
-    rows = db.session.execute(wanted.add_columns(*order).order_by(*order).limit(query.limit + 1)).all()
-    following = _encoded(rows[query.limit - 1][1:]) if len(rows) > query.limit else None
-    return [row[0] for row in rows[: query.limit]], following
-
-
-def _encoded(values: Sequence[Any]) -> str:
-    return base64.urlsafe_b64encode(json.dumps([str(value) for value in values]).encode()).decode()
-
-
-def _decoded(cursor: str, order: Keys) -> list[Any]:
     try:
-        texts = json.loads(base64.urlsafe_b64decode(cursor))
-        return [key.type.python_type(text) for key, text in zip(order, texts, strict=True)]
-    except (ValueError, TypeError, AttributeError, binascii.Error):
+        after = list(json.loads(base64.urlsafe_b64decode(query.cursor))) if query.cursor else None
+        things, last = keyset(wanted, order, after, query.limit)
+    except (ValueError, TypeError, AttributeError):  # What is not ours may be of any shape.
         abort(400, gettext("The cursor is not one of ours."))
+    return things, base64.urlsafe_b64encode(json.dumps(last).encode()).decode() if last else None

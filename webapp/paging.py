@@ -30,12 +30,27 @@ class Page:
 
 def page(query: Select[Any], *keys: InstrumentedAttribute[Any]) -> Page:
     """One page of `query` in the order of `keys`, which together are unique, from ?after= on."""
-    after = _after(keys)
-    if after:
-        query = query.where(tuple_(*keys) > tuple_(*after))
-    rows = db.session.execute(query.add_columns(*keys).order_by(*keys).limit(PAGE + 1)).all()
-    next_url = _url(after=rows[PAGE - 1][1:]) if len(rows) > PAGE else None
-    return Page([row[0] for row in rows[:PAGE]], next_url, _url() if after else None, _search())
+    texts = [text.replace("\x00", "") for text in request.args.getlist("after")]
+    try:
+        things, last = keyset(query, keys, texts or None, PAGE)
+    except ValueError:
+        abort(404)
+    return Page(things, _url(after=last) if last else None, _url() if texts else None, _search())
+
+
+def keyset(
+    query: Select[Any], keys: Sequence[InstrumentedAttribute[Any]], after: Sequence[str] | None, limit: int
+) -> tuple[list[Any], list[str]]:
+    """The things after the key `after` (None: from the beginning), and the key to go on with if more follow.
+
+    ValueError if `after` is no key.
+    """
+    if after is not None:
+        typed = [key.type.python_type(text) for key, text in zip(keys, after, strict=True)]
+        query = query.where(tuple_(*keys) > tuple_(*typed))
+    rows = db.session.execute(query.add_columns(*keys).order_by(*keys).limit(limit + 1)).all()
+    last = [str(value) for value in rows[limit - 1][1:]] if len(rows) > limit else []
+    return [row[0] for row in rows[:limit]], last
 
 
 def matches(*columns: Column, number: Column | None = None) -> list[ColumnElement[bool]]:
@@ -51,17 +66,6 @@ def matches(*columns: Column, number: Column | None = None) -> list[ColumnElemen
     if number is not None and digits.isdigit():
         found.append(number.contains(digits))
     return [or_(*found)]
-
-
-def _after(keys: Sequence[InstrumentedAttribute[Any]]) -> list[Any]:
-    """The keys of the last thing that was shown; none on the first page."""
-    texts = [text.replace("\x00", "") for text in request.args.getlist("after")]
-    if not texts:
-        return []
-    try:
-        return [key.type.python_type(text) for key, text in zip(keys, texts, strict=True)]
-    except ValueError:
-        abort(404)
 
 
 def _url(**values: Any) -> str:
