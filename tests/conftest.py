@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_sqlalchemy.session import Session
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.orm import scoped_session
 
 from deploy.embedded.postgres import Postgres
@@ -22,6 +23,8 @@ from webapp.asterisk.check import check
 from webapp.ext import db
 
 PASSWORD = "correct horse"
+
+Counting = Callable[[], AbstractContextManager[list[str]]]
 
 
 @pytest.fixture(scope="session")
@@ -83,6 +86,25 @@ def operator(session: scoped_session[Session]) -> User:
 def client(app: Flask, operator: User) -> FlaskClient:
     """A browser in which the operator is signed in."""
     return signed_in(app, operator.username)
+
+
+@pytest.fixture
+def counting(session: scoped_session[Session]) -> Counting:
+    """The statements that reach the database: `with counting() as statements: ...`."""
+
+    @contextmanager
+    def count() -> Iterator[list[str]]:
+        statements: list[str] = []
+
+        def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+            if not statement.startswith(("SAVEPOINT", "RELEASE", "ROLLBACK")):
+                statements.append(statement)
+
+        event.listen(db.engine, "before_cursor_execute", note)
+        yield statements
+        event.remove(db.engine, "before_cursor_execute", note)
+
+    return count
 
 
 def make_user(username: str, role: str) -> User:

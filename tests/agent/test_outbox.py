@@ -354,6 +354,20 @@ async def test_nothing_reads_a_whole_table_while_the_canary_cannot_be_read(
     assert owed(engine) == []
 
 
+async def test_nothing_leaves_a_cache_that_could_not_be_read_again(
+    engine: Engine, ami: Ami, asterisk: Asterisk
+) -> None:
+    """Without its database Asterisk lives on what is in its caches; an endpoint that is not there is a stranger."""
+    asterisk.answers["Command"] = NO_CANARY
+    owe(engine, "refresh_endpoint x")
+
+    assert not await outbox.deliver(engine, "pbx1", ami)
+    await second_expiries()
+
+    assert asterisk.told() == []
+    assert owed(engine) == ["refresh_endpoint x"]
+
+
 async def test_a_canary_that_is_not_itself_is_none(engine: Engine, ami: Ami, asterisk: Asterisk) -> None:
     asterisk.answers["Command"] = [CANARY[0].replace("id  1", "id  2")]
     owe(engine, "populate_identify")

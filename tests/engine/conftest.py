@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
 
 import pytest
 from flask import Flask
-from sqlalchemy import event
 from sqlalchemy.orm import Session, scoped_session
 
 from deploy.embedded.postgres import Postgres
@@ -18,8 +16,6 @@ from webapp import create_app, store
 from webapp.customers.models import Customer
 from webapp.ext import db
 from webapp.providers.models import Provider
-
-Counting = Callable[[], AbstractContextManager[list[str]]]
 
 
 @pytest.fixture
@@ -62,25 +58,6 @@ def hand_made(session: scoped_session[Session]) -> Tables:
             f"VALUES ('from-trunk', '{key}', 1, 'NoOp', '', {owner})"
         )
     return asterisk_tables()
-
-
-@pytest.fixture
-def counting(session: scoped_session[Session]) -> Counting:
-    """The statements that reach the database: `with counting() as statements: ...`."""
-
-    @contextmanager
-    def count() -> Iterator[list[str]]:
-        statements: list[str] = []
-
-        def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-            if not statement.startswith(("SAVEPOINT", "RELEASE", "ROLLBACK")):
-                statements.append(statement)
-
-        event.listen(db.engine, "before_cursor_execute", note)
-        yield statements
-        event.remove(db.engine, "before_cursor_execute", note)
-
-    return count
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import uuid
 import pytest
 from sqlalchemy.orm import Session, scoped_session
 
-from tests.engine.conftest import Counting
+from tests.conftest import Counting
 from tests.engine.tables import NAMES, Tables, asterisk_tables, execute, outbox, query, value
 from tests.factories import make_customer, make_did, make_extension, make_gateway, make_trunk
 from webapp import store

@@ -12,7 +12,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, scoped_session
 
-from tests.engine.conftest import Counting
+from tests.conftest import Counting
 from tests.engine.tables import asterisk_tables, audit, outbox, query, value
 from tests.factories import make_customer, make_did, make_extension, make_gateway, make_node, make_provider, make_trunk
 from webapp import store

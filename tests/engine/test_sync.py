@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session, scoped_session
 
-from tests.engine.conftest import Counting
+from tests.conftest import Counting
 from tests.engine.tables import Tables, asterisk_tables, audit, execute, outbox, query, rows_of
 from tests.factories import make_customer, make_did, make_extension, make_gateway, make_trunk
 from webapp import store

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Any
 
@@ -11,13 +9,10 @@ import bcrypt
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import event
 from werkzeug.test import TestResponse
 
 from tests.conftest import make_user, signed_in
 from webapp.ext import db
-
-Counting = Callable[[], AbstractContextManager[list[str]]]
 
 
 class Browser(FlaskClient):
@@ -55,22 +50,3 @@ def viewer(app: Flask, client: FlaskClient) -> FlaskClient:
     browser = signed_in(app, make_user("vera", "viewer").username)
     db.session.commit()
     return browser
-
-
-@pytest.fixture
-def counting(client: FlaskClient) -> Counting:
-    """The statements that reach the database: `with counting() as statements: ...`."""
-
-    @contextmanager
-    def count() -> Iterator[list[str]]:
-        statements: list[str] = []
-
-        def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-            if not statement.startswith(("SAVEPOINT", "RELEASE", "ROLLBACK")):
-                statements.append(statement)
-
-        event.listen(db.engine, "before_cursor_execute", note)
-        yield statements
-        event.remove(db.engine, "before_cursor_execute", note)
-
-    return count

@@ -10,8 +10,8 @@ from html import unescape
 import pytest
 from flask.testing import FlaskClient
 
+from tests.conftest import Counting
 from tests.web import things
-from tests.web.conftest import Counting
 from tests.web.html import rows
 from webapp import paging, store
 from webapp.customers.models import Customer

@@ -22,7 +22,7 @@ HOUSEKEEPING_SECONDS = 3600.0
 
 
 class Agent:
-    """One per node. `state` is what it says of its Asterisk when it signs in."""
+    """One per node. `detail` is what it says of its Asterisk when it signs in: why it is not up, if it is not."""
 
     def __init__(self, settings: AgentSettings, engine: Engine) -> None:
         self.settings = settings

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import partial
 
 import structlog
@@ -58,21 +58,43 @@ def _read(kind: str, name: str) -> Action:
 async def deliver(engine: Engine, node: str, ami: Ami) -> bool:
     """Carry out what is owed and mark exactly that as done. False: something failed and is still owed."""
     while entries := await asyncio.to_thread(_owed, engine, node):
-        done: list[int] = []
-        failed: dict[str, list[int]] = {}
-        for order, ids in _folded(entries).items():
-            try:
-                await carry_out(ami, order)
-            except (AmiDown, AmiError, DatabaseAway) as error:
-                log.warning("order failed", action=order.action, object=order.object, reason=str(error))
-                failed.setdefault(str(error), []).extend(ids)
-            else:
-                done += ids
-        await asyncio.to_thread(_mark, engine, done, failed)
-        _expire_again(ami, entries)
+        orders = _folded(entries)
+        failed = await _carry_out_all(ami, orders)
+        done = [entry_id for order, ids in orders.items() if order not in failed for entry_id in ids]
+        owed: dict[str, list[int]] = {}
+        for order, reason in failed.items():
+            owed.setdefault(reason, []).extend(orders[order])
+        await asyncio.to_thread(_mark, engine, done, owed)
+        _expire_again(ami, orders)
         if failed:
             return False
     return True
+
+
+async def _carry_out_all(ami: Ami, orders: Iterable[Order]) -> dict[Order, str]:
+    """Each order, and why it failed for those that did.
+
+    With the database away an old object in a cache is better than none, so nothing is refreshed; but what was deleted
+    is forgotten all the same.
+    """
+    away: AmiError | DatabaseAway | None = None
+    try:
+        await _require_database(ami)
+    except AmiDown as error:
+        log.warning("orders failed", reason=str(error))
+        return dict.fromkeys(orders, str(error))
+    except (AmiError, DatabaseAway) as error:
+        away = error
+    failed = {}
+    for order in orders:
+        try:
+            if away and not order.action.startswith("expire_"):
+                raise away
+            await carry_out(ami, order)
+        except (AmiDown, AmiError, DatabaseAway) as error:
+            log.warning("order failed", action=order.action, object=order.object, reason=str(error))
+            failed[order] = str(error)
+    return failed
 
 
 async def start_afresh(engine: Engine, node: str, ami: Ami) -> None:
@@ -123,10 +145,10 @@ async def _require_database(ami: Ami) -> None:
         raise DatabaseAway("Asterisk cannot read the database")
 
 
-def _expire_again(ami: Ami, entries: Sequence[tuple[int, Order]]) -> None:
-    orders = [order for order in _folded(entries) if order.action.startswith(("expire_", "refresh_"))]
-    if orders:
-        task = asyncio.get_running_loop().create_task(_later(ami, orders))
+def _expire_again(ami: Ami, orders: Iterable[Order]) -> None:
+    again = [order for order in orders if order.action.startswith(("expire_", "refresh_"))]
+    if again:
+        task = asyncio.get_running_loop().create_task(_later(ami, again))
         _tasks.add(task)
         task.add_done_callback(_tasks.discard)
 
@@ -136,11 +158,7 @@ _tasks: set[asyncio.Task[None]] = set()  # The event loop itself holds no strong
 
 async def _later(ami: Ami, orders: Iterable[Order]) -> None:
     await asyncio.sleep(SECOND_EXPIRY_SECONDS)
-    try:
-        for order in orders:
-            await carry_out(ami, order)
-    except (AmiDown, AmiError):
-        log.info("second expiry left out", reason="Asterisk is away; what was cached goes with it")
+    await _carry_out_all(ami, orders)
 
 
 def _folded(entries: Iterable[tuple[int, Order]]) -> dict[Order, list[int]]:
