@@ -65,7 +65,7 @@ async def deliver(engine: Engine, node: str, ami: Ami) -> bool:
         for order, reason in failed.items():
             owed.setdefault(reason, []).extend(orders[order])
         await asyncio.to_thread(_mark, engine, done, owed)
-        _expire_again(ami, orders)
+        _expire_again(ami, [order for order in orders if order not in failed])  # What failed comes again as a whole.
         if failed:
             return False
     return True
