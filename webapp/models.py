@@ -8,7 +8,7 @@ from webapp.gateways.models import Gateway
 from webapp.providers.models import Provider
 from webapp.routes.models import Route
 from webapp.settings.models import Node, OutboxEntry
-from webapp.tariffs.models import PricePlan, Tariff
+from webapp.tariffs.models import PricePlan, ProviderTariff, Tariff
 
 __all__ = [
     "Allocation",
@@ -21,6 +21,7 @@ __all__ = [
     "OutboxEntry",
     "PricePlan",
     "Provider",
+    "ProviderTariff",
     "Route",
     "Tariff",
     "User",

@@ -14,6 +14,7 @@ from webapp.ext import Base, Managed
 
 if TYPE_CHECKING:
     from webapp.customers.models import Customer
+    from webapp.providers.models import Provider
 
 
 class PricePlan(Managed, Base):
@@ -52,6 +53,34 @@ class Tariff(Managed, Base):
         UniqueConstraint("price_plan_id", "prefix", "valid_from"),
         CheckConstraint("prefix ~ '^[0-9]{1,15}$'", "prefix"),
         CheckConstraint("cost_per_minute >= 0 AND price_per_minute >= 0 AND connect_fee >= 0", "amounts"),
+        CheckConstraint("minimum_seconds BETWEEN 0 AND 3600", "minimum_seconds"),
+        CheckConstraint("increment_seconds BETWEEN 1 AND 3600", "increment_seconds"),
+    )
+
+    def __str__(self) -> str:
+        return f"{self.prefix} {self.description}".strip()
+
+
+class ProviderTariff(Managed, Base):
+    """A line of a provider's deck: what it charges for calls to numbers of a prefix, from a day on."""
+
+    __tablename__ = "provider_tariffs"
+
+    provider_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("providers.id", ondelete="CASCADE"))
+    prefix: Mapped[str]
+    description: Mapped[str] = mapped_column(server_default="")
+    cost_per_minute: Mapped[Decimal] = mapped_column(Numeric(12, 6))
+    minimum_seconds: Mapped[int] = mapped_column(server_default="30")
+    increment_seconds: Mapped[int] = mapped_column(server_default="6")
+    connect_fee: Mapped[Decimal] = mapped_column(Numeric(12, 6), server_default="0")
+    valid_from: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+
+    provider: Mapped[Provider] = relationship()
+
+    __table_args__ = (
+        UniqueConstraint("provider_id", "prefix", "valid_from"),
+        CheckConstraint("prefix ~ '^[0-9]{1,15}$'", "prefix"),
+        CheckConstraint("cost_per_minute >= 0 AND connect_fee >= 0", "amounts"),
         CheckConstraint("minimum_seconds BETWEEN 0 AND 3600", "minimum_seconds"),
         CheckConstraint("increment_seconds BETWEEN 1 AND 3600", "increment_seconds"),
     )
