@@ -1,0 +1,18 @@
+"""Indexes by which lists are searched and sorted."""
+
+from alembic import op
+
+from schema.migrate import execute_file
+
+revision = "0007"
+down_revision = "0006"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    execute_file(op.get_bind(), "lists.sql")
+
+
+def downgrade() -> None:
+    op.execute("SELECT 1")

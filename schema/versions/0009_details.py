@@ -1,0 +1,18 @@
+"""Indexes by which things are found from anywhere."""
+
+from alembic import op
+
+from schema.migrate import execute_file
+
+revision = "0009"
+down_revision = "0008"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    execute_file(op.get_bind(), "details.sql")
+
+
+def downgrade() -> None:
+    op.execute("SELECT 1")
