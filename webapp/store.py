@@ -13,9 +13,9 @@ from typing import Any
 import psycopg2
 import sqlalchemy
 import structlog
-from sqlalchemy import func, select
+from sqlalchemy import Delete, RowMapping, Update, func, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session, with_parent
+from sqlalchemy.orm import InstrumentedAttribute, RelationshipProperty, Session, with_parent
 from sqlalchemy.orm.exc import StaleDataError
 
 from webapp import who
@@ -72,11 +72,15 @@ def save(*things: Managed | Allocation) -> Receipt:
     return _commit()
 
 
-def delete(thing: Managed) -> Receipt:
-    """Delete a thing nothing depends on; InUse names what does."""
-    _refuse_if_in_use(thing)
-    db.session.delete(thing)
-    return _commit()
+def change(things: Sequence[Managed], **values: Any) -> Receipt:
+    """Give these values to many things of one kind, however many they are in a fixed number of statements."""
+    return _guarded(lambda session: _change(session, things, values))
+
+
+def delete(*things: Managed) -> Receipt:
+    """Delete things of one kind, on which nothing depends; InUse names what does."""
+    _refuse_if_in_use(things)
+    return _guarded(lambda session: _delete(session, things))
 
 
 def insert(kind: type[Managed], rows: list[dict[str, Any]]) -> None:
@@ -126,9 +130,72 @@ def _lock(session: Session) -> None:
 
 def _save(session: Session) -> Receipt:
     new, dirty, gone = list(session.new), [x for x in session.dirty if session.is_modified(x)], list(session.deleted)
-    before = {thing: _stored(session, thing) for thing in [*dirty, *gone] if _is_audited(thing)}
+    return _carry_out(session, session.flush, new, dirty, gone)
+
+
+def _change(session: Session, things: Sequence[Managed], values: dict[str, Any]) -> Receipt:
+    others = [thing for thing in things if any(getattr(thing, name) != value for name, value in values.items())]
+    if not others:
+        return Receipt()
+    kind = _fresh_kind(session, others)
+    mine = kind.id.in_([thing.id for thing in others])
+    statement = sqlalchemy.update(kind).where(mine).values(**values, version=kind.version + 1)
+    return _carry_out(session, lambda: _execute(session, statement), [], others, [])
+
+
+def _delete(session: Session, things: Sequence[Managed]) -> Receipt:
+    kind = _fresh_kind(session, things)
+    ids = [thing.id for thing in things]
+    gone = [*_parts(session, kind, ids), *things]
+
+    def work() -> None:
+        _execute(session, sqlalchemy.delete(kind).where(kind.id.in_(ids)))
+        for thing in gone:
+            session.expunge(thing)
+
+    return _carry_out(session, work, [], [], gone)
+
+
+def _kind(things: Sequence[Managed]) -> type[Managed]:
+    [kind] = {type(thing) for thing in things}
+    return kind
+
+
+def _fresh_kind(session: Session, things: Sequence[Managed]) -> type[Managed]:
+    """What kind the things are of; none may have changed since it was read. Others wait for the lock that we hold."""
+    kind, read = _kind(things), {(thing.id, thing.version) for thing in things}
+    there = session.execute(select(kind.id, kind.version).where(kind.id.in_([id for id, _ in read])))
+    if {(id, version) for id, version in there} != read:
+        raise StaleDataError
+    return kind
+
+
+def _parts(session: Session, kind: type[Managed], ids: Sequence[uuid.UUID]) -> list[Any]:
+    """What the database deletes along with things, to be recorded one by one."""
+    found: list[Any] = []
+    for relationship in parts_of(kind):
+        belongs = [remote.in_(ids) for _, remote in relationship.local_remote_pairs]
+        found += session.scalars(select(relationship.mapper.class_).where(*belongs)).all()
+    return found
+
+
+def parts_of(kind: type[Managed]) -> list[RelationshipProperty[Any]]:
+    """The relationships to what goes along with a thing; passive_deletes says that it is not worth a record."""
+    relationships = sqlalchemy.inspect(kind).relationships
+    return [each for each in relationships if each.cascade.delete and not each.passive_deletes]
+
+
+def _execute(session: Session, statement: Update | Delete) -> None:
+    session.execute(statement, execution_options={"synchronize_session": False})
+
+
+def _carry_out(
+    session: Session, work: Callable[[], object], new: list[Any], dirty: list[Any], gone: list[Any]
+) -> Receipt:
+    """Do the work in the database that makes, changes and deletes these things, and what follows from it."""
+    before = _stored(session, [*dirty, *gone])
     gone_by_name = {thing: str(thing) for thing in gone}
-    session.flush()
+    work()
     session.add_all(_audit(session, before, new, dirty, gone_by_name))
     session.flush()
 
@@ -165,15 +232,16 @@ def _enqueue(session: Session, todo: list[Order]) -> None:
 
 def _audit(
     session: Session,
-    before: dict[Any, dict[str, Any]],
+    before: Mapping[Any, dict[str, Any]],
     new: list[Any],
     dirty: list[Any],
     gone: dict[Any, str],
 ) -> Iterator[AuditEntry]:
+    after = _stored(session, [*new, *dirty])
     for thing in filter(_is_audited, new):
-        yield _entry("create", thing.__tablename__, thing.id, str(thing), {}, _stored(session, thing))
+        yield _entry("create", thing.__tablename__, thing.id, str(thing), {}, after[thing])
     for thing in filter(_is_audited, dirty):
-        was, now = before[thing], _stored(session, thing)
+        was, now = before[thing], after[thing]
         changed = [name for name in now if was.get(name) != now[name]]
         if changed:
             was, now = ({name: values.get(name) for name in changed} for values in (was, now))
@@ -187,12 +255,21 @@ def _is_audited(thing: Any) -> bool:
     return isinstance(thing, Managed | Allocation)
 
 
-def _stored(session: Session, thing: Any) -> dict[str, Any]:
-    """The values that are in the database now, whatever the object in memory says."""
-    table = type(thing).__table__
-    columns = [column for column in table.columns if column.name not in _UNREMARKABLE]
-    row = session.execute(select(*columns).where(table.c.id == thing.id)).mappings().one_or_none()
-    return dict(row or {})
+def _stored(session: Session, things: Iterable[Any]) -> dict[Any, dict[str, Any]]:
+    """The values of each thing that are in the database now, whatever the object in memory says."""
+    audited = list(filter(_is_audited, things))
+    rows = {
+        (kind, row["id"]): {name: value for name, value in row.items() if name not in _UNREMARKABLE}
+        for kind in {type(thing) for thing in audited}
+        for row in _rows(session, kind, [thing.id for thing in audited if type(thing) is kind])
+    }
+    return {thing: rows.get((type(thing), thing.id), {}) for thing in audited}
+
+
+def _rows(session: Session, kind: type[Any], ids: Sequence[uuid.UUID]) -> Iterable[RowMapping]:
+    table = kind.__table__
+    columns = [column for column in table.columns if column.name == "id" or column.name not in _UNREMARKABLE]
+    return session.execute(select(*columns).where(table.c.id.in_(ids))).mappings()
 
 
 def _shown(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -231,12 +308,19 @@ def _refused(error: IntegrityError) -> Exception:
     return Refused(constraint) if constraint else error
 
 
-def _refuse_if_in_use(thing: Managed) -> None:
-    for name in thing.DEPENDENTS:
-        dependents = getattr(type(thing), name)
-        kind = dependents.property.mapper.class_
-        mine = with_parent(thing, dependents)
-        count = db.session.scalar(select(func.count()).select_from(kind).where(mine)) or 0
-        if count:
-            some = db.session.scalars(select(kind).where(mine).order_by(*(dependents.property.order_by or ())).limit(3))
-            raise InUse(kind.__tablename__, [str(each) for each in some], count)
+def dependents(things: Sequence[Managed]) -> Iterator[tuple[Managed, InstrumentedAttribute[Any], int]]:
+    """What keeps things of one kind from being deleted: which of them, by which relationship, to how many."""
+    kind, by_id = _kind(things), {thing.id: thing for thing in things}
+    for name in kind.DEPENDENTS:
+        relationship = getattr(kind, name)
+        counts = select(kind.id, func.count()).join(relationship).where(kind.id.in_(by_id)).group_by(kind.id)
+        for id, count in db.session.execute(counts):
+            yield by_id[id], relationship, count
+
+
+def _refuse_if_in_use(things: Sequence[Managed]) -> None:
+    for thing, relationship, count in dependents(things):
+        kind = relationship.property.mapper.class_
+        mine = select(kind).where(with_parent(thing, relationship))
+        some = db.session.scalars(mine.order_by(*(relationship.property.order_by or ())).limit(3))
+        raise InUse(kind.__tablename__, [str(each) for each in some], count)

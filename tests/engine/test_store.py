@@ -10,7 +10,7 @@ from flask import Flask, g
 from pydantic import ValidationError
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import Session, scoped_session
+from sqlalchemy.orm import Session, joinedload, scoped_session
 
 from tests.conftest import Counting
 from tests.engine.tables import asterisk_tables, audit, outbox, query, value
@@ -22,6 +22,7 @@ from webapp.dids import operations
 from webapp.dids.models import Did
 from webapp.dids.schemas import AllocationSchema, DidRangeSchema
 from webapp.ext import db
+from webapp.extensions.models import Extension
 from webapp.gateways.models import Gateway
 from webapp.providers.models import Provider
 from webapp.tariffs.models import PricePlan, Tariff
@@ -354,3 +355,71 @@ def make_customer_stored() -> Customer:
     customer = make_customer("office")
     store.save(customer)
     return customer
+
+
+# ---- many things at once
+
+
+def make_phones(office: Customer, count: int) -> list[Extension]:
+    store.save(*(make_extension(str(1000 + n), office) for n in range(count)))
+    query = select(Extension).options(joinedload(Extension.customer)).order_by(Extension.extension)
+    return list(db.session.scalars(query))
+
+
+def test_a_thousand_phones_are_changed_in_few_statements(office: Customer, counting: Counting) -> None:
+    phones = make_phones(office, 1_000)
+
+    with counting() as statements:
+        store.change(phones, enabled=False)
+
+    assert value("SELECT count(*) FROM public.extensions WHERE NOT enabled AND version = 2") == 1_000
+    assert value("SELECT count(*) FROM audit_log WHERE action = 'update' AND kind = 'extensions'") == 1_000
+    assert audit()[-1][3:] == ({"enabled": True}, {"enabled": False})
+    assert len(statements) < 40, len(statements)
+
+
+def test_a_thousand_phones_are_deleted_in_few_statements(office: Customer, counting: Counting) -> None:
+    phones = make_phones(office, 1_000)
+
+    with counting() as statements:
+        store.delete(*phones)
+
+    assert value("SELECT count(*) FROM public.extensions") == 0
+    assert value("SELECT count(*) FROM asterisk.ps_endpoints") == 0
+    assert value("SELECT count(*) FROM audit_log WHERE action = 'delete' AND kind = 'extensions'") == 1_000
+    assert len(statements) < 40, len(statements)
+
+
+def test_what_is_as_it_should_be_is_left_alone(office: Customer) -> None:
+    first, second = make_phones(office, 2)
+    store.change([first], enabled=False)
+    before = len(audit())
+
+    store.change([first, second], enabled=False)
+
+    assert query("SELECT version FROM public.extensions") == [{"version": 2}, {"version": 2}]
+    assert len(audit()) == before + 1
+
+
+def test_one_that_is_in_use_keeps_all_of_them(office: Customer, provider: Provider) -> None:
+    free, taken = make_phones(office, 2)
+    did = make_did("551140001000", provider_id=provider.id)
+    store.save(did)
+    operations.allocate(did, AllocationSchema(customer_id=office.id, destination=taken.extension))
+    before = everything()
+
+    with pytest.raises(store.InUse, match="551140001000"):
+        store.delete(free, taken)
+
+    assert everything() == before
+    assert [(thing, count) for thing, _, count in store.dependents([free, taken])] == [(taken, 1)]
+
+
+def test_a_change_of_many_that_the_database_refuses_is_none(office: Customer) -> None:
+    phones = make_phones(office, 2)
+    before = everything()
+
+    with pytest.raises(store.Refused, match="uq_extensions_customer_id_extension"):
+        store.change(phones, extension="500")
+
+    assert everything() == before

@@ -106,6 +106,23 @@ def test_deleting_what_somebody_changed_meanwhile(real_app: Flask) -> None:
 
 
 @pytest.mark.usefixtures("carrier")
+def test_changing_many_things_of_which_somebody_changed_one_meanwhile(real_app: Flask) -> None:
+    customers = list(db.session.scalars(select(Customer)))
+    assert len(customers) == 2
+    with somebody_else(real_app):
+        other = the(Customer, code="padaria")
+        other.name = "Bakery"
+        store.save(other)
+        before = state()
+
+    with pytest.raises(store.Stale):
+        store.change(customers, enabled=False)
+
+    assert query("SELECT DISTINCT enabled FROM customers") == [{"enabled": True}]
+    assert state() == before
+
+
+@pytest.mark.usefixtures("carrier")
 def test_two_give_one_number_away(real_app: Flask) -> None:
     did = the(Did, number="551140001000")
     assert did.current.customer.code == "office"
