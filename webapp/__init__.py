@@ -48,7 +48,8 @@ def create_app(settings: Settings | None = None) -> Flask:
                 "options": "-c statement_timeout=30s -c lock_timeout=10s",
             },
         },
-        SESSION_COOKIE_NAME="asterisk_admin",
+        # A browser takes a cookie of such a name from this very host over TLS only.
+        SESSION_COOKIE_NAME="__Host-asterisk_admin" if settings.https else "asterisk_admin",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.https,

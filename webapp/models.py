@@ -1,6 +1,6 @@
 """Every model, imported in one place: they refer to each other by name, so all must be known before one is used."""
 
-from webapp.accounts.models import AuditEntry, User
+from webapp.accounts.models import AuditEntry, KnownAddress, SecondFactor, SignInTry, User, UserSession
 from webapp.customers.models import Customer
 from webapp.dids.models import Allocation, Did
 from webapp.extensions.models import Extension
@@ -17,12 +17,16 @@ __all__ = [
     "Did",
     "Extension",
     "Gateway",
+    "KnownAddress",
     "Node",
     "OutboxEntry",
     "PricePlan",
     "Provider",
     "ProviderTariff",
     "Route",
+    "SecondFactor",
+    "SignInTry",
     "Tariff",
     "User",
+    "UserSession",
 ]

@@ -13,7 +13,7 @@ from typing import Any
 import psycopg2
 import sqlalchemy
 import structlog
-from sqlalchemy import Delete, RowMapping, Update, func, select
+from sqlalchemy import Delete, Executable, RowMapping, Update, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import InstrumentedAttribute, RelationshipProperty, Session, with_parent
 from sqlalchemy.orm.exc import StaleDataError
@@ -95,6 +95,23 @@ def insert(kind: type[Managed], rows: list[dict[str, Any]]) -> None:
 def record(action: str, kind: str, thing_id: uuid.UUID, label: str, **after: Any) -> None:
     """An audit entry for work done with set-based statements; it is stored with the next save."""
     db.session.add(_entry(action, kind, thing_id, label, {}, after))
+
+
+def note(*statements: Executable) -> None:
+    """Carry out and store what is no change of the exchange: who is signed in, who has to wait, what was recorded.
+
+    It takes no turn among the saves, for nobody should wait for an import to sign in.
+    """
+    session = db.session()
+    if any(map(_is_audited, (*session.new, *session.dirty, *session.deleted))):
+        raise RuntimeError("a change of what is managed must go through save() or delete()")
+    try:
+        for statement in statements:
+            session.execute(statement)
+        session.commit()
+    except BaseException:
+        session.rollback()
+        raise
 
 
 def repair() -> Receipt:

@@ -1,4 +1,4 @@
-"""Sessions, tokens and the second factor of those who sign in."""
+"""Sessions and the second factor of those who sign in, and their tries."""
 
 from alembic import op
 
@@ -15,4 +15,10 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute("SELECT 1")
+    op.execute(
+        """
+        DROP TABLE public.sign_in_tries, public.known_addresses, public.second_factors, public.sessions;
+        DROP FUNCTION IF EXISTS public.keep_an_admin() CASCADE;
+        ALTER TABLE public.users DROP COLUMN theme, DROP CONSTRAINT ck_users_username_lower;
+        """
+    )

@@ -6,12 +6,15 @@ import datetime as dt
 from typing import Any
 
 import jwt
+import pyotp
 import pytest
 from flask import Flask
 
 from tests.api.conftest import Program
 from tests.calls.exchange import SECRET_KEY
 from tests.conftest import PASSWORD, make_user, signed_in
+from webapp.accounts import second_factor
+from webapp.accounts.models import SecondFactor
 from webapp.ext import db
 
 
@@ -88,3 +91,33 @@ def test_the_description_needs_no_token(nobody: Program) -> None:
     answer = nobody.get("/openapi.json")
     assert answer.json["openapi"] == "3.1.0"
     assert {"/api/v1/auth/login", "/api/v1/dids/{id}/allocate"} <= set(answer.json["paths"])
+
+
+def test_a_program_waits_too(nobody: Program) -> None:
+    make_user("olga", "operator")
+    wrong = [nobody.post("/auth/login", {"username": "olga", "password": "wrong"}) for _ in range(5)]
+    answer = nobody.post("/auth/login", {"username": "olga", "password": PASSWORD})
+
+    assert {answer.status_code for answer in wrong} == {401}
+    assert (answer.status_code, answer.json) == (429, {"error": "Too many tries. Wait a few minutes and try again."})
+    assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_in_two_steps(nobody: Program) -> None:
+    olga = make_user("olga", "operator")
+    second_factor.begin(olga)
+    app = pyotp.TOTP(second_factor.secret(db.session.get_one(SecondFactor, olga.id)))
+    codes = second_factor.confirm(olga, app.generate_otp(second_factor.step_now() - 1))
+    body = {"username": "olga", "password": PASSWORD}
+
+    answer = nobody.post("/auth/login", body)
+    assert (answer.status_code, answer.json) == (401, {"error": "This user signs in in two steps: a code is needed."})
+    answer = nobody.post("/auth/login", body | {"code": "000000"})
+    assert (answer.status_code, answer.json) == (401, {"error": "The code is wrong, or it was used before."})
+    assert nobody.post("/auth/login", body | {"code": codes[0]}).status_code == 200
+    assert nobody.post("/auth/login", body | {"code": codes[0]}).status_code == 401
+    assert nobody.post("/auth/login", body | {"code": app.generate_otp(second_factor.step_now())}).status_code == 200
+
+
+def test_a_name_that_no_database_could_hold(nobody: Program) -> None:
+    assert nobody.post("/auth/login", {"username": "olga\x00", "password": "\x00"}).status_code == 401

@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from tests.conftest import make_user, signed_in
+from webapp.accounts import operations
 from webapp.ext import db
 
 
@@ -35,6 +36,7 @@ def _browsers(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
 def _quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     """bcrypt is slow on purpose; here it would be most of the time."""
     monkeypatch.setattr(bcrypt, "gensalt", partial(bcrypt.gensalt, 4))
+    monkeypatch.setattr(operations.NOBODY, "password_hash", bcrypt.hashpw(b"nobody", bcrypt.gensalt()).decode())
 
 
 @pytest.fixture

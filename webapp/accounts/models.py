@@ -8,13 +8,14 @@ from typing import Any
 
 import bcrypt
 from flask_login import UserMixin
-from sqlalchemy import CheckConstraint, Index, func
-from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, Text, func
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from webapp.ext import Base, Managed
 
 ROLES = ("viewer", "operator", "admin")
+THEMES = ("system", "light", "dark")
 
 
 class User(Managed, UserMixin, Base):  # type: ignore[misc]  # flask_login has no types
@@ -22,30 +23,99 @@ class User(Managed, UserMixin, Base):  # type: ignore[misc]  # flask_login has n
 
     __tablename__ = "users"
 
-    username: Mapped[str] = mapped_column(unique=True)
+    username: Mapped[str] = mapped_column(unique=True)  # In small letters.
     password_hash: Mapped[str]
     role: Mapped[str] = mapped_column(server_default="viewer")
     enabled: Mapped[bool] = mapped_column(server_default="true")
     language: Mapped[str] = mapped_column(server_default="")  # Empty: what the browser asks for.
+    theme: Mapped[str] = mapped_column(server_default="system")
 
-    __table_args__ = (CheckConstraint(f"role IN {ROLES}", "role"),)
+    second_factor: Mapped[SecondFactor | None] = relationship(viewonly=True)
+
+    __table_args__ = (
+        CheckConstraint(f"role IN {ROLES}", "role"),
+        CheckConstraint(f"theme IN {THEMES}", "theme"),
+        CheckConstraint("username = lower(username)", "username_lower"),
+    )
 
     @property
     def is_active(self) -> bool:
         return self.enabled
 
+    @property
+    def password(self) -> str:
+        """Never known. It is written only, and writing nothing keeps the one there is."""
+        return ""
+
+    @password.setter
+    def password(self, password: str) -> None:
+        if password:
+            self.set_password(password)
+
     def set_password(self, password: str) -> None:
         """Keep a bcrypt hash. bcrypt reads 72 bytes at the most, so a longer password is refused here."""
-        if len(password.encode()) > 72:
+        secret = password.strip().encode()
+        if len(secret) > 72:
             raise ValueError("a password has 72 bytes at the most")
-        self.password_hash = bcrypt.hashpw(password.encode(), bcrypt.gensalt()).decode()
+        self.password_hash = bcrypt.hashpw(secret, bcrypt.gensalt()).decode()
 
     def has_password(self, password: str) -> bool:
-        secret = password.encode()
-        return len(secret) <= 72 and bcrypt.checkpw(secret, self.password_hash.encode())
+        """Whether this is it; blanks around it do not count, for forms cut them off. As slow for any other."""
+        secret = password.strip().encode()
+        return bcrypt.checkpw(secret[:72], self.password_hash.encode()) and len(secret) <= 72
 
     def __str__(self) -> str:
         return self.username
+
+
+class UserSession(Base):
+    """A browser in which somebody is signed in; its cookie holds the id. It ends by being deleted, or by age."""
+
+    __tablename__ = "sessions"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4, server_default=func.gen_random_uuid())
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+    seen_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())  # To the minute.
+    expires_at: Mapped[dt.datetime]
+    address: Mapped[str]
+    user_agent: Mapped[str]
+
+
+class SecondFactor(Base):
+    """What a user signs in with besides the password: an app that shows a new code every 30 s (TOTP, RFC 6238)."""
+
+    __tablename__ = "second_factors"
+
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    secret: Mapped[str]  # Encrypted.
+    confirmed: Mapped[bool] = mapped_column(server_default="false")  # By a first code; before that nobody is asked.
+    last_step: Mapped[int] = mapped_column(BigInteger, server_default="0")  # Of the last code, which is used up.
+    recovery_codes: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")  # Hashes of those left.
+    created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+
+
+class KnownAddress(Base):
+    """Where a user has signed in from: there nobody else's tries make him wait."""
+
+    __tablename__ = "known_addresses"
+
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    address: Mapped[str] = mapped_column(primary_key=True)
+    seen_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+
+
+class SignInTry(Base):
+    """A try to sign in that has come to nothing so far. The name is as it was typed: there may be no such user."""
+
+    __tablename__ = "sign_in_tries"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    at: Mapped[dt.datetime] = mapped_column(server_default=func.now(), index=True)
+    username: Mapped[str] = mapped_column(index=True)
+    address: Mapped[str] = mapped_column(index=True)
+
+    __table_args__ = ({"prefixes": ["UNLOGGED"]},)
 
 
 class AuditEntry(Base):

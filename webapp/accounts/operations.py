@@ -3,19 +3,67 @@
 from __future__ import annotations
 
 import bcrypt
-from sqlalchemy import func, select
+import structlog
+from flask import g, request
+from flask_login import current_user
+from sqlalchemy import delete, inspect, select
+from sqlalchemy.orm import InstanceState
 
-from webapp.accounts.models import User
+from webapp import store
+from webapp.accounts import tries
+from webapp.accounts.models import User, UserSession
 from webapp.ext import db
 
 # Compared with when there is no such user, so that the answer takes as long as for a wrong password.
-_NOBODY = bcrypt.hashpw(b"nobody", bcrypt.gensalt())
+NOBODY = User(password_hash=bcrypt.hashpw(b"nobody", bcrypt.gensalt()).decode())
+
+# Whoever is signed in is so by these, and must sign in again when they change.
+_CREDENTIALS = ("password_hash", "role", "enabled")
+
+log = structlog.get_logger()
 
 
 def authenticate(username: str, password: str) -> User | None:
-    """The enabled user with this name (in any case) and password, or None."""
-    user = db.session.scalar(select(User).where(func.lower(User.username) == username.strip().lower()))
-    if user is None:
-        bcrypt.checkpw(password.encode()[:72], _NOBODY)
-        return None
-    return user if user.has_password(password) and user.enabled else None
+    """The enabled user with this name (in any case) and password, or None; TooManyTries if he has to wait."""
+    username = username.replace("\x00", "").strip().lower()
+    count_try(username)
+    user: User | None = db.session.scalar(select(User).where(User.username == username))
+    right = (user or NOBODY).has_password(password)
+    if user and right and user.enabled:
+        return user
+    log.warning("sign-in refused", user=username, address=request.remote_addr)
+    return None
+
+
+def count_try(username: str) -> None:
+    """Before a password or a code of a user is looked at; TooManyTries if there have been too many."""
+    try:
+        tries.begin(username, request.remote_addr or "")
+    except tries.TooManyTries as wait:
+        log.warning("sign-in has to wait", user=username, address=request.remote_addr, seconds=wait.seconds)
+        raise
+
+
+def welcome(user: User, with_what: str = "password") -> None:
+    """Somebody has proved to be this user. It is stored with the next note."""
+    g._login_user = user  # From here on the request is his, in the log and in the audit.
+    tries.forget(user, request.remote_addr or "")
+    store.record("sign in", "users", user.id, user.username, address=request.remote_addr or "", proof=with_what)
+    log.info("signed in", user=user.username, address=request.remote_addr)
+
+
+def save(user: User) -> store.Receipt:
+    """Store a user. Whoever is signed in under a password or role that is no more has to sign in again."""
+    if not user.password_hash:
+        raise store.Refused("users_no_password")
+    stored: InstanceState[User] = inspect(user)
+    if stored.persistent and any(stored.attrs[name].history.has_changes() for name in _CREDENTIALS):
+        db.session.execute(delete(UserSession).where(UserSession.user_id == user.id))
+    return store.save(user)
+
+
+def delete_other(user: User) -> store.Receipt:
+    """Delete a user who is not the one who asks for it."""
+    if user.id == current_user.id:
+        raise store.Refused("users_own_account")
+    return store.delete(user)
