@@ -16,6 +16,7 @@ SQL = HERE / "sql"
 # What can run any number of times, each file after those it builds on; the role comes last, for it grants.
 REPEATABLE = (
     "functions/peer_addresses.sql",
+    "functions/normalise_number.sql",
     "functions/route_call.sql",
     "functions/call_requests.sql",
     "functions/outbox.sql",

@@ -2,23 +2,26 @@
 
 from webapp.accounts.models import AuditEntry, KnownAddress, SecondFactor, SignInTry, User, UserSession
 from webapp.customers.models import Customer
+from webapp.dialling.models import NumberRule
 from webapp.dids.models import Allocation, Did
 from webapp.extensions.models import Extension
 from webapp.gateways.models import Gateway
 from webapp.providers.models import Provider
 from webapp.routes.models import Route
-from webapp.settings.models import Node, OutboxEntry
+from webapp.settings.models import CompanySettings, Node, OutboxEntry
 from webapp.tariffs.models import PricePlan, ProviderTariff, Tariff
 
 __all__ = [
     "Allocation",
     "AuditEntry",
+    "CompanySettings",
     "Customer",
     "Did",
     "Extension",
     "Gateway",
     "KnownAddress",
     "Node",
+    "NumberRule",
     "OutboxEntry",
     "PricePlan",
     "Provider",

@@ -15,4 +15,12 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute("SELECT 1")
+    op.execute(
+        """
+        DROP FUNCTION IF EXISTS public.normalise_number, public.number_rules_of;
+        DROP VIEW IF EXISTS public.brazilian_rules;
+        DROP TYPE IF EXISTS public.normalised_number;
+        ALTER TABLE public.customers DROP COLUMN number_rules, DROP COLUMN area_code;
+        DROP TABLE public.number_rules, public.settings;
+        """
+    )

@@ -229,6 +229,17 @@ def test_fewer_days_may_be_kept(partitions: Connection) -> None:
     assert ids(partitions) == ["default 1"]
 
 
+def test_as_many_days_are_kept_as_the_settings_say(partitions: Connection) -> None:
+    for age in (1, 3):
+        put(partitions, f"default {age}", -age)
+    ask(partitions, "UPDATE settings SET call_requests_days = 2")
+
+    ask(partitions, "SELECT keep_partitions()")
+
+    ask(partitions, "UPDATE settings SET call_requests_days = 90")
+    assert ids(partitions) == ["default 1"]
+
+
 @pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/Sao_Paulo", "Pacific/Kiritimati"])
 def test_a_day_is_the_same_day_for_whoever_asks(partitions: Connection, zone: str) -> None:
     """Agents are configured by different people, and a day that begins elsewhere would overlap another."""

@@ -30,6 +30,10 @@ class Customer(Managed, Base):
     price_plan_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("price_plans.id"), index=True)
     caller_id: Mapped[str] = mapped_column(server_default="")  # Default number, E.164; empty: none.
 
+    # How dialled numbers are read: e164 (as they are), brazil (as people dial there), company or own (number_rules).
+    number_rules: Mapped[str] = mapped_column(server_default="e164")
+    area_code: Mapped[str] = mapped_column(server_default="")  # Of local numbers; empty: the company's.
+
     # A trunk's addresses. Calls to the customer go to the single addresses, calls from any of them are its own.
     trunk_ip: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     trunk_port: Mapped[int] = mapped_column(server_default="5060")
@@ -53,6 +57,8 @@ class Customer(Managed, Base):
         UniqueConstraint("id", "type"),  # So that a phone can insist on a customer who has phones.
         CheckConstraint("type IN ('trunk', 'extension')", "type"),
         CheckConstraint("type <> 'trunk' OR cardinality(trunk_ip) > 0", "trunk_has_ip"),
+        CheckConstraint("number_rules IN ('e164', 'brazil', 'company', 'own')", "number_rules"),
+        CheckConstraint("area_code ~ '^[0-9]{0,5}$'", "area_code"),
         CheckConstraint("trunk_port BETWEEN 1 AND 65535", "trunk_port"),
         CheckConstraint("qualify_frequency BETWEEN 0 AND 3600", "qualify_frequency"),
         CheckConstraint("cardinality(codecs) > 0", "codecs"),

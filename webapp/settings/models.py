@@ -1,13 +1,48 @@
-"""The Asterisk servers we run, and what each of them has yet to be told."""
+"""What the company has settled; the Asterisk servers we run, and what each of them has yet to be told."""
 
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 
-from sqlalchemy import BigInteger, ForeignKey, Identity, Index, func
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, Text, func
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
-from webapp.ext import Base
+from webapp.ext import Base, Managed
+
+THE_ONE = uuid.UUID(int=1)  # The id of the company's settings.
+
+
+class CompanySettings(Managed, Base):
+    """What the company has settled for all its customers: there is one row, and it is always there."""
+
+    __tablename__ = "settings"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, server_default=str(THE_ONE), sort_order=-1)
+    company_name: Mapped[str] = mapped_column(server_default="")
+    currency: Mapped[str] = mapped_column(server_default="BRL")  # ISO 4217.
+    time_zone: Mapped[str] = mapped_column(server_default="America/Sao_Paulo")
+    country_code: Mapped[str] = mapped_column(server_default="55")
+    area_code: Mapped[str] = mapped_column(server_default="11")  # Of customers who have none of their own.
+    emergency_numbers: Mapped[list[str]] = mapped_column(
+        ARRAY(Text), server_default="{112,180,188,190,191,192,193,194,197,198,199,911}"
+    )
+    quarantine_days: Mapped[int] = mapped_column(server_default="30")  # How long a DID rests that was taken back.
+    call_requests_days: Mapped[int] = mapped_column(server_default="90")  # How long routing decisions are kept.
+
+    __table_args__ = (
+        CheckConstraint(f"id = '{THE_ONE}'", "one"),
+        CheckConstraint("currency ~ '^[A-Z]{3}$'", "currency"),
+        CheckConstraint("country_code ~ '^[1-9][0-9]{0,2}$'", "country_code"),
+        CheckConstraint("area_code ~ '^[0-9]{0,5}$'", "area_code"),
+        CheckConstraint("cardinality(emergency_numbers) > 0", "emergency_numbers"),
+        CheckConstraint("quarantine_days BETWEEN 0 AND 365", "quarantine_days"),
+        CheckConstraint("call_requests_days BETWEEN 1 AND 365", "call_requests_days"),
+    )
+
+    def __str__(self) -> str:
+        return self.company_name or "Asterisk Admin"
 
 
 class Node(Base):

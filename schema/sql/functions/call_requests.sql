@@ -28,10 +28,10 @@ CREATE OR REPLACE VIEW asterisk.call_answers AS
     FROM asterisk.call_requests
     WHERE requested_at > now() - interval '1 minute';
 
-CREATE OR REPLACE FUNCTION public.keep_partitions(days_kept integer DEFAULT 90) RETURNS void
+CREATE OR REPLACE FUNCTION public.keep_partitions(days_kept integer DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql SET timezone = 'UTC' SET lock_timeout = '200ms' AS $$
--- Make the partitions of the next days and drop the call requests older than `days_kept` days. The agents call this
--- at their start and every hour; without it rows go to the default partition, and nothing is lost. A day is the same
+-- Make the partitions of the next days and drop the call requests older than `days_kept` days, which are else those
+-- of the settings. The agents call this at their start and every hour; without it rows go to the default partition, and nothing is lost. A day is the same
 -- for all agents. Calls queue behind whoever waits for the lock this takes (a backup holds one), so it is not waited for.
 DECLARE
     day date;
@@ -40,6 +40,7 @@ BEGIN
     IF NOT pg_try_advisory_xact_lock(hashtext('keep_partitions')) THEN
         RETURN;  -- Another agent is at it.
     END IF;
+    days_kept := coalesce(days_kept, (SELECT call_requests_days FROM public.settings));
     FOR day IN SELECT current_date + n FROM generate_series(0, 7) AS n LOOP
         partition := 'call_requests_' || to_char(day, 'YYYYMMDD');
         CONTINUE WHEN to_regclass('asterisk.' || partition) IS NOT NULL

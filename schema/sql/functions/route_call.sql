@@ -18,10 +18,10 @@ CREATE OR REPLACE FUNCTION public.refused(reason text, cause integer) RETURNS pu
 LANGUAGE sql IMMUTABLE AS $$ SELECT 'refused', reason, cause, '', '', '', 0 $$;
 
 CREATE OR REPLACE FUNCTION public.is_emergency(number text) RETURNS boolean
-LANGUAGE sql IMMUTABLE AS $$
--- Brazil's public emergency services, and the foreign numbers that lead to them. They are reached by whoever can dial, a
--- customer who does not pay included, and no extension stands in their way.
-SELECT number IN ('112', '180', '188', '190', '191', '192', '193', '194', '197', '198', '199', '911') $$;
+LANGUAGE sql STABLE AS $$
+-- The public emergency services, as the settings list them. They are reached by whoever can dial, a customer who does
+-- not pay included, and neither an extension nor a number rule stands in their way.
+SELECT EXISTS (SELECT FROM public.settings WHERE number = ANY (emergency_numbers)) $$;
 
 CREATE OR REPLACE FUNCTION public.presented_number(customer public.customers, caller text, caller_extension text)
 RETURNS text
@@ -49,7 +49,9 @@ SELECT coalesce((
     FROM public.routes r
     JOIN public.gateways g ON g.id = r.gateway_id
     JOIN public.providers p ON p.id = g.provider_id
-    WHERE r.enabled AND g.enabled AND number ~ r.regex AND length(number) > r.strip
+    WHERE r.enabled AND g.enabled AND length(number) > r.strip
+      -- The digits a pattern begins with rule out most of them, before their expressions are compiled for each call.
+      AND CASE WHEN starts_with(number, substring(r.pattern FROM '^[0-9*#]*')) THEN number ~ r.regex END
 ), '') $$;
 
 CREATE OR REPLACE FUNCTION public.route_call(
@@ -59,6 +61,7 @@ LANGUAGE plpgsql STABLE AS $$
 DECLARE
     customer public.customers;
     dialled_number text := regexp_replace(dialed, '^\+', '');
+    is_emergency boolean := public.is_emergency(dialled_number);
     own_phone text;
     presented text;
     ways text;
@@ -66,7 +69,7 @@ BEGIN
     SELECT * INTO customer FROM public.customers c WHERE c.id = route_call.customer_id;
     IF NOT FOUND THEN
         RETURN public.refused('unknown_customer', 21);
-    ELSIF NOT customer.enabled AND NOT public.is_emergency(dialled_number) THEN
+    ELSIF NOT customer.enabled AND NOT is_emergency THEN
         RETURN public.refused('customer_disabled', 21);
     ELSIF dialled_number !~ '^[0-9*#]{1,32}$' THEN
         RETURN public.refused('invalid_number', 1);
@@ -74,13 +77,20 @@ BEGIN
 
     SELECT customer.code || '-' || e.extension INTO own_phone
     FROM public.extensions e
-    WHERE e.customer_id = customer.id AND e.extension = dialled_number AND e.enabled
-      AND NOT public.is_emergency(dialled_number);
+    WHERE e.customer_id = customer.id AND e.extension = dialled_number AND e.enabled AND NOT is_emergency;
     IF FOUND THEN
         RETURN ROW('internal', '', 0, own_phone, '', '', 0)::public.call_answer;
     END IF;
 
-    presented := public.presented_number(customer, regexp_replace(caller, '^\+', ''),
+    -- From here on the number is the one that was meant, as the customer's rules have it, whatever was dialled.
+    IF NOT is_emergency THEN
+        dialled_number := (public.normalise_number(customer, dialed)).number;
+        IF dialled_number !~ '^[0-9*#]{1,32}$' THEN
+            RETURN public.refused('invalid_number', 1);
+        END IF;
+    END IF;
+    -- A customer writes its own number as it writes those it dials.
+    presented := public.presented_number(customer, (public.normalise_number(customer, caller)).number,
                                          substr(endpoint, length(customer.code) + 2));
     PERFORM FROM public.dids d WHERE d.number = dialled_number AND d.status = 'allocated';
     IF FOUND THEN

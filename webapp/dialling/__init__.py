@@ -1,0 +1,1 @@
+"""Dialling: what number is meant by what a customer dials."""
