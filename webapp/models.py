@@ -9,9 +9,11 @@ from webapp.providers.models import Provider
 from webapp.routes.models import Route
 from webapp.settings.models import Node, OutboxEntry
 from webapp.tariffs.models import PricePlan, ProviderTariff, Tariff
+from webapp.tokens.models import ApiToken, RateLimit
 
 __all__ = [
     "Allocation",
+    "ApiToken",
     "AuditEntry",
     "Customer",
     "Did",
@@ -22,6 +24,7 @@ __all__ = [
     "PricePlan",
     "Provider",
     "ProviderTariff",
+    "RateLimit",
     "Route",
     "Tariff",
     "User",

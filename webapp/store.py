@@ -13,7 +13,7 @@ from typing import Any
 import psycopg2
 import sqlalchemy
 import structlog
-from sqlalchemy import func, select
+from sqlalchemy import Executable, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, with_parent
 from sqlalchemy.orm.exc import StaleDataError
@@ -32,7 +32,7 @@ from webapp.settings.models import Node, OutboxEntry
 
 log = structlog.get_logger()
 
-SECRETS = frozenset({"password", "password_hash", "secret"})
+SECRETS = frozenset({"password", "password_hash", "secret", "token_hash"})
 _UNREMARKABLE = frozenset({"id", "version", "created_at", "updated_at", "regex", "customer_type"})
 
 
@@ -91,6 +91,22 @@ def insert(kind: type[Managed], rows: list[dict[str, Any]]) -> None:
 def record(action: str, kind: str, thing_id: uuid.UUID, label: str, **after: Any) -> None:
     """An audit entry for work done with set-based statements; it is stored with the next save."""
     db.session.add(_entry(action, kind, thing_id, label, {}, after))
+
+
+def note(statement: Executable) -> Sequence[Any]:
+    """Keep what no operator manages, such as when a token was last used: at once, and without audit.
+
+    Only before the request has changed anything, for that would be committed too. The rows it returns, if any.
+    """
+    session = db.session()
+    try:
+        result = session.connection().execute(statement)
+        rows = result.all() if result.returns_rows else []
+        session.commit()
+    except BaseException:
+        session.rollback()
+        raise
+    return rows
 
 
 def repair() -> Receipt:
