@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 # One folder for each thing an operator sees; its pages are in views.py.
 # Those with an api.py are there for programs too.
-AREAS = ("accounts", "dashboard", "customers", "extensions", "dids", "providers", "gateways", "routes")
+AREAS = ("accounts", "dashboard", "customers", "extensions", "dids", "providers", "gateways", "routes", "tokens")
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -54,6 +54,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.https,
         MAX_CONTENT_LENGTH=1024 * 1024,
+        API_RATE_LIMIT=settings.api_rate_limit,
+        API_LOGIN_LIMIT=settings.api_login_limit,
         WTF_CSRF_TIME_LIMIT=None,  # As long as the session: a form left open over lunch must still be saved.
         BABEL_DEFAULT_TIMEZONE="America/Sao_Paulo",
     )

@@ -23,7 +23,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.base import ExecutableOption
 
-from webapp import store
+from webapp import limits, store
 from webapp.ext import Managed, csrf, db
 from webapp.forms import CHANGED_MEANWHILE, in_use, refusal
 from webapp.paging import keyset, matches
@@ -73,9 +73,13 @@ bp = APIBlueprint(
     __name__,
     url_prefix="/api/v1",
     abp_security=[{"jwt": []}],
-    abp_responses={**dict.fromkeys((400, 401, 403, 404, 405, 409, 413, 415, 500, 503), Error), 422: Errors},
+    abp_responses={**dict.fromkeys((400, 401, 403, 404, 405, 409, 413, 415, 429, 500, 503), Error), 422: Errors},
 )
 csrf.exempt(bp)
+
+
+bp.before_request(limits.count)  # First, so that what is refused counts too.
+bp.after_request(limits.tell)
 
 
 @bp.before_request

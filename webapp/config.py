@@ -54,6 +54,8 @@ class Settings(DatabaseSettings):
     secret_key: Annotated[SecretStr, AfterValidator(_long_enough)]
     https: bool = False  # Whether browsers reach us over TLS: cookies are then sent over nothing else.
     proxies: int = Field(default=0, ge=0, le=5)  # How many reverse proxies stand in front of the web process.
+    api_rate_limit: int = Field(default=600, ge=1)  # Requests of one program in a minute.
+    api_login_limit: int = Field(default=10, ge=1)  # Sign-ins from one address in a minute.
 
 
 class NodeSettings(DatabaseSettings):

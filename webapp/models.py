@@ -10,9 +10,11 @@ from webapp.providers.models import Provider
 from webapp.routes.models import Route
 from webapp.settings.models import CompanySettings, Node, OutboxEntry
 from webapp.tariffs.models import PricePlan, ProviderTariff, Tariff
+from webapp.tokens.models import ApiToken, RateLimit
 
 __all__ = [
     "Allocation",
+    "ApiToken",
     "AuditEntry",
     "CompanySettings",
     "Customer",
@@ -26,6 +28,7 @@ __all__ = [
     "PricePlan",
     "Provider",
     "ProviderTariff",
+    "RateLimit",
     "Route",
     "SecondFactor",
     "SignInTry",

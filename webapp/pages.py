@@ -11,6 +11,7 @@ import structlog
 from flask import (
     Flask,
     Response,
+    current_app,
     flash,
     g,
     jsonify,
@@ -51,6 +52,11 @@ class Entry:
     def active(self) -> bool:
         return (request.blueprint or "") == self.endpoint.split(".")[0]
 
+    @property
+    def allowed(self) -> bool:
+        """Whether the signed-in user may go there."""
+        return may(vars(current_app.view_functions[self.endpoint])["permission"])
+
 
 NAVIGATION = (
     Entry("dashboard.index", lazy_gettext("Dashboard"), "layout-dashboard"),
@@ -60,6 +66,7 @@ NAVIGATION = (
     Entry("providers.index", lazy_gettext("Providers"), "building-broadcast-tower"),
     Entry("gateways.index", lazy_gettext("Gateways"), "server-2"),
     Entry("routes.index", lazy_gettext("Routes"), "route"),
+    Entry("tokens.index", lazy_gettext("API tokens"), "key"),
 )
 
 

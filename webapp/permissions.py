@@ -16,10 +16,13 @@ View = TypeVar("View", bound=Callable[..., Any])
 # permission -> the roles that have it. Everybody may read; operators do the daily work; admins do the rest.
 _READERS = frozenset({"viewer", "operator", "admin"})
 _WRITERS = frozenset({"operator", "admin"})
+_ADMINS = frozenset({"admin"})
 _AREAS = ("dashboard", "customers", "extensions", "dids", "providers", "gateways", "routes")
 PERMISSIONS: dict[str, frozenset[str]] = {
     **{f"{area}.read": _READERS for area in _AREAS},
     **{f"{area}.write": _WRITERS for area in _AREAS},
+    "tokens.read": _ADMINS,
+    "tokens.write": _ADMINS,
     "session": _READERS,  # What everybody may do who is signed in: sign out, choose a language.
 }
 

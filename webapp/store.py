@@ -32,7 +32,7 @@ from webapp.settings.models import Node, OutboxEntry
 
 log = structlog.get_logger()
 
-SECRETS = frozenset({"password", "password_hash", "secret"})
+SECRETS = frozenset({"password", "password_hash", "secret", "token_hash"})
 _UNREMARKABLE = frozenset({"id", "version", "created_at", "updated_at", "regex", "customer_type"})
 
 
@@ -97,21 +97,25 @@ def record(action: str, kind: str, thing_id: uuid.UUID, label: str, **after: Any
     db.session.add(_entry(action, kind, thing_id, label, {}, after))
 
 
-def note(*statements: Executable) -> None:
+def note(*statements: Executable) -> Sequence[Any]:
     """Carry out and store what is no change of the exchange: who is signed in, who has to wait, what was recorded.
 
-    It takes no turn among the saves, for nobody should wait for an import to sign in.
+    It takes no turn among the saves, for nobody should wait for an import to sign in. The rows that the last
+    statement returns, if any.
     """
     session = db.session()
     if any(map(_is_audited, (*session.new, *session.dirty, *session.deleted))):
         raise RuntimeError("a change of what is managed must go through save() or delete()")
+    rows: Sequence[Any] = []
     try:
         for statement in statements:
-            session.execute(statement)
+            result = session.connection().execute(statement)
+            rows = result.all() if result.returns_rows else []
         session.commit()
     except BaseException:
         session.rollback()
         raise
+    return rows
 
 
 def repair() -> Receipt:

@@ -40,7 +40,10 @@ def private_postgres() -> Iterator[Postgres]:
 
 
 def settings(url: str) -> Settings:
-    return Settings(database_url=url, secret_key=SecretStr(SECRET_KEY), _env_file=None)
+    """Settings for the tests, which ask more often in a minute than any program should."""
+    often = 1_000_000
+    key = SecretStr(SECRET_KEY)
+    return Settings(database_url=url, secret_key=key, api_rate_limit=often, api_login_limit=often, _env_file=None)
 
 
 def prepare_database(cluster: Postgres, name: str) -> str:

@@ -8,8 +8,8 @@ from typing import Any
 
 import bcrypt
 from flask_login import UserMixin
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, Text, func
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy import BigInteger, CheckConstraint, Computed, ForeignKey, Identity, Index, Text, func
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from webapp.ext import Base, Managed
@@ -29,6 +29,7 @@ class User(Managed, UserMixin, Base):  # type: ignore[misc]  # flask_login has n
     enabled: Mapped[bool] = mapped_column(server_default="true")
     language: Mapped[str] = mapped_column(server_default="")  # Empty: what the browser asks for.
     theme: Mapped[str] = mapped_column(server_default="system")
+    tokens_valid_from: Mapped[dt.datetime] = mapped_column(server_default="epoch")  # Older tokens are no good.
 
     second_factor: Mapped[SecondFactor | None] = relationship(viewonly=True)
 
@@ -124,7 +125,7 @@ class AuditEntry(Base):
     __tablename__ = "audit_log"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    at: Mapped[dt.datetime] = mapped_column(server_default=func.now(), index=True)
+    at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
     username: Mapped[str]  # A name rather than a reference: the entry outlives the user.
     request_id: Mapped[str] = mapped_column(server_default="")
     action: Mapped[str]  # create, update, delete
@@ -133,5 +134,22 @@ class AuditEntry(Base):
     label: Mapped[str]
     before: Mapped[dict[str, Any]] = mapped_column(JSONB)
     after: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    # What a search looks into.
+    words: Mapped[str] = mapped_column(
+        TSVECTOR,
+        Computed(
+            "to_tsvector('simple', left(label || ' ' || request_id || ' ' || before::text || ' ' || after::text, "
+            "100000))",
+            persisted=True,
+        ),
+        deferred=True,
+    )
 
-    __table_args__ = (Index("ix_audit_log_thing", "kind", "thing_id", "at"),)
+    __table_args__ = (
+        Index("ix_audit_log_at", "at", "id"),
+        Index("ix_audit_log_thing", "thing_id", "at", "id"),
+        Index("ix_audit_log_username", "username", "at", "id"),
+        Index("ix_audit_log_kind", "kind", "at", "id"),
+        Index("ix_audit_log_action", "action", "at", "id"),
+        Index("ix_audit_log_words", "words", postgresql_using="gin"),
+    )

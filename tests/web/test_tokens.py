@@ -1,0 +1,103 @@
+"""The pages of API tokens."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from tests.conftest import make_user, signed_in
+from tests.web import things
+from tests.web.html import error_at, filled_in, rows
+from webapp.ext import db
+from webapp.tokens.models import ApiToken
+
+
+@pytest.fixture
+def admin(app: Flask, client: FlaskClient) -> FlaskClient:
+    browser = signed_in(app, make_user("adam", "admin").username)
+    db.session.commit()
+    return browser
+
+
+def made(admin: FlaskClient, name: str = "billing", **values: Any) -> str:
+    """Make a token; its text."""
+    answer = admin.post("/tokens/new", data={"name": name, "role": "viewer", "expires_in_days": "90", **values})
+    assert answer.status_code == 201, answer.text
+    [token] = re.findall(r'value="(aa_[\w-]{43})"', answer.text)
+    return str(token)
+
+
+def test_it_works(app: Flask, admin: FlaskClient) -> None:
+    assert "No tokens yet" in admin.get("/tokens/").text
+    assert filled_in(admin.get("/tokens/new").text) == {
+        "version": "",
+        "name": "",
+        "role": "viewer",
+        "expires_in_days": "90",
+    }
+    token = made(admin)
+    program = app.test_client()
+    assert program.get("/api/v1/providers/", headers={"Authorization": f"Bearer {token}"}).status_code == 200
+
+    page = admin.get("/tokens/").text
+    [row] = rows(page)
+    assert row.startswith("billing Viewer Active")
+    assert "adam Revoke" in row
+    assert "Never used" not in row
+    path = f"/tokens/{things.one(ApiToken).id}/revoke"
+    assert f'href="{path}"' in page
+    assert "refused at once" in admin.get(path).text
+    assert admin.post(path).location == "/tokens/"
+    assert admin.post(path).location == "/tokens/"
+    assert rows(admin.get("/tokens/").text)[0].startswith("billing Viewer Revoked")
+    assert program.get("/api/v1/providers/", headers={"Authorization": f"Bearer {token}"}).status_code == 401
+
+
+def test_it_is_shown_once(admin: FlaskClient) -> None:
+    answer = admin.post("/tokens/new", data={"name": "billing", "role": "viewer"})
+    [token] = set(re.findall(r"aa_[\w-]{43}", answer.text))
+    assert answer.text.count(token) == 1
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert "Set-Cookie" not in answer.headers or token not in answer.headers["Set-Cookie"]
+    path = f"/tokens/{things.one(ApiToken).id}/revoke"
+    assert token not in admin.get("/tokens/").text + admin.get(path).text + admin.get("/tokens/?q=aa_").text
+
+
+def test_what_is_wrong_stands_at_its_field(admin: FlaskClient) -> None:
+    made(admin)
+    for field, value, message in (
+        ("name", "billing", "Another token has this name, or had it before it was revoked."),
+        ("name", "", "This field is required."),
+        ("name", "a\x00b", "Line breaks and control characters are not allowed."),
+        ("role", "god", "Choose one of the options."),
+        ("expires_in_days", "-1", "Use 0 or more."),
+        ("expires_in_days", "99999", "Use 3650 or less."),
+    ):
+        values = {"name": "other", "role": "viewer", "expires_in_days": "1", field: value}
+        answer = admin.post("/tokens/new", data=values)
+        assert answer.status_code == 422
+        assert error_at(answer.text, field) == message
+        assert "aa_" not in answer.text
+    assert things.count(ApiToken) == 1
+
+
+def test_one_that_never_expires_is_marked(admin: FlaskClient) -> None:
+    made(admin, expires_in_days="0")
+    assert '<span class="status status-warn">Never</span>' in admin.get("/tokens/").text
+
+
+def test_a_name_is_only_a_name(admin: FlaskClient) -> None:
+    made(admin, name="<script>alert(1)</script>")
+    assert "<script>alert" not in admin.get("/tokens/").text
+
+
+def test_only_admins_see_it(client: FlaskClient, viewer: FlaskClient, admin: FlaskClient) -> None:
+    assert 'href="/tokens/"' in admin.get("/").text
+    for browser in (client, viewer):
+        assert 'href="/tokens/"' not in browser.get("/").text
+        assert browser.get("/tokens/").status_code == 403
+        assert browser.post("/tokens/new", data={"name": "x"}).status_code == 403
