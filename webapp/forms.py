@@ -22,7 +22,7 @@ from wtforms import BooleanField, Field, HiddenField, PasswordField, SelectField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # types-WTForms is older
 from wtforms.widgets import TextArea
 
-from webapp import store, typed
+from webapp import peers, store, typed
 from webapp.ext import Managed, db
 from webapp.validation import N_, Schema, messages, translated
 
@@ -136,7 +136,8 @@ def refusal(schema: type[Schema], refused: store.Refused) -> tuple[str, str]:
     """The field and the translated message of a broken constraint."""
     if refused.constraint in schema.REFUSALS:
         field, message = schema.REFUSALS[refused.constraint]
-        return field, translated(message, {})
+        holder = peers.taken(refused.existing) if refused.constraint == "ex_peer_addresses_overlap" else ""
+        return field, holder or translated(message, {})
     if refused.constraint.startswith(("pk_ps_", "uq_asterisk_")):
         return "", gettext("Something else in Asterisk's tables already has this name; choose another one.")
     raise refused
