@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import types
 import typing
 import uuid
@@ -21,7 +22,7 @@ from wtforms import BooleanField, Field, HiddenField, PasswordField, SelectField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # types-WTForms is older
 from wtforms.widgets import TextArea
 
-from webapp import store
+from webapp import peers, store, typed
 from webapp.ext import Managed, db
 from webapp.validation import N_, Schema, messages, translated
 
@@ -50,10 +51,12 @@ class SchemaForm(FlaskForm, Generic[S]):  # type: ignore[misc]  # flask_wtf has 
         """Ask the schema; what it refuses stands at the fields, what it accepts in `valid`."""
         if not super().validate(extra_validators):
             return False
+        payload = self._payload()
+        unclear = {name: [str(value)] for name, value in payload.items() if isinstance(value, typed.Unclear)}
         try:
-            self.valid = self.SCHEMA.model_validate(self._payload())
+            self.valid = self.SCHEMA.model_validate(payload)
         except ValidationError as error:
-            self._show(messages(error))
+            self._show(messages(error) | unclear)
             return False
         return True
 
@@ -96,16 +99,20 @@ class SchemaForm(FlaskForm, Generic[S]):  # type: ignore[misc]  # flask_wtf has 
         self._show({field: [message]})
 
     def _payload(self) -> dict[str, Any]:
-        """What was typed, under the schema's names. A field left empty is left out, which means its default."""
-        payload = {}
+        """What was typed, under the schema's names and as a program would write it. A field left empty is left out,
+        which means its default. What has no clear meaning stands there as the reason, which no schema accepts."""
+        payload: dict[str, Any] = {}
         for name in self.SCHEMA.model_fields:
             field = self[name]
+            if isinstance(field, BooleanField):
+                payload[name] = field.data
+                continue
             # What was typed, not field.data: of a field that was not sent, that is what is stored.
-            value = field.data if isinstance(field, BooleanField) else (field.raw_data or [""])[0].strip()
-            if isinstance(field, KeptPasswordField) and not value:
-                value = field.kept
-            if value != "":
-                payload[name] = value
+            text = (field.raw_data or [""])[0].strip()
+            if isinstance(field, KeptPasswordField) and not text:
+                text = field.kept
+            if text:
+                payload[name] = _plain(field, text)
         return payload
 
     def _show(self, found: dict[str, list[str]]) -> None:
@@ -129,10 +136,19 @@ def refusal(schema: type[Schema], refused: store.Refused) -> tuple[str, str]:
     """The field and the translated message of a broken constraint."""
     if refused.constraint in schema.REFUSALS:
         field, message = schema.REFUSALS[refused.constraint]
-        return field, translated(message, {})
+        holder = peers.taken(refused.existing) if refused.constraint == "ex_peer_addresses_overlap" else ""
+        return field, holder or translated(message, {})
     if refused.constraint.startswith(("pk_ps_", "uq_asterisk_")):
         return "", gettext("Something else in Asterisk's tables already has this name; choose another one.")
     raise refused
+
+
+def _plain(field: Field, text: str) -> Any:
+    """What was typed as a program would write it; if that is unclear, the reason."""
+    try:
+        return field.plain(text) if isinstance(field, SpelledField) else text
+    except typed.Unclear as unclear:
+        return unclear
 
 
 class ListField(StringField):
@@ -149,6 +165,51 @@ class LinesField(ListField):
 
     separator = "\n"
     widget = TextArea()
+
+
+class SpelledField(StringField):
+    """What people and programs write differently. `plain` is how a program writes what was typed."""
+
+    def shown(self, value: Any) -> str:
+        raise NotImplementedError
+
+    def plain(self, text: str) -> str:
+        raise NotImplementedError
+
+    def _value(self) -> str:
+        if self.data is None or isinstance(self.data, str):
+            return self.data or ""
+        return self.shown(self.data)
+
+
+class NumberField(SpelledField):
+    """A number with decimals, in the reader's spelling."""
+
+    def shown(self, value: Any) -> str:
+        return typed.shown_number(value)
+
+    def plain(self, text: str) -> str:
+        return typed.number(text)
+
+
+class WholeNumberField(NumberField):
+    def plain(self, text: str) -> str:
+        return typed.whole_number(text)
+
+
+class MomentField(SpelledField):
+    """Date and time, in the reader's spelling and the operator's time zone."""
+
+    def shown(self, value: Any) -> str:
+        return typed.shown_moment(value)
+
+    def plain(self, text: str) -> str:
+        return typed.moment(text)
+
+    @property
+    def notes(self) -> list[str]:
+        example = gettext("Such as %(example)s; a date alone is its 00:00.", example=typed.moment_example())
+        return [self.description, example] if self.description else [example]
 
 
 class KeptPasswordField(PasswordField):
@@ -203,7 +264,8 @@ def _field(info: FieldInfo) -> Any:
         return KeptPasswordField(**arguments)
     if typing.get_origin(kind) is list:
         return LinesField(**arguments) if widget == "lines" else ListField(**arguments)
-    return StringField(**arguments)
+    spelled: dict[Any, type[SpelledField]] = {Decimal: NumberField, int: WholeNumberField, dt.datetime: MomentField}
+    return spelled.get(kind, StringField)(**arguments)
 
 
 def _text(value: Any) -> str:

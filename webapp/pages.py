@@ -22,13 +22,13 @@ from flask import (
     session,
     url_for,
 )
-from flask_babel import format_datetime, format_decimal, get_locale, gettext, lazy_gettext
+from flask_babel import format_decimal, get_locale, gettext, lazy_gettext
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException, InternalServerError
 from werkzeug.wrappers import Response as BaseResponse
 
-from webapp import logs
+from webapp import logs, typed
 from webapp.ext import login
 from webapp.permissions import may
 
@@ -115,8 +115,9 @@ def money(amount: Decimal) -> str:
 
 
 def when(moment: dt.datetime | None) -> str:
-    """A moment in the operator's time zone and language; empty for none."""
-    return str(format_datetime(moment, "short")) if moment else ""
+    """A moment in the operator's time zone and language, to the minute; empty for none."""
+    local = moment and moment.astimezone(typed.zone())
+    return f"{typed.shown_day(local.date())} {local:%H:%M}" if local else ""
 
 
 def secure(response: Response) -> Response:

@@ -5,6 +5,7 @@ flush -> project what changed and what depends on it -> write the difference -> 
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -37,11 +38,15 @@ _UNREMARKABLE = frozenset({"id", "version", "created_at", "updated_at", "regex",
 
 
 class Refused(Exception):
-    """The database would not have it: the name of the broken constraint, to be told at a field."""
+    """The database would not have it: the name of the broken constraint, to be told at a field.
 
-    def __init__(self, constraint: str) -> None:
+    `existing` is the key of what stands in the way, where the constraint is one that keeps two rows apart.
+    """
+
+    def __init__(self, constraint: str, existing: Mapping[str, str] | None = None) -> None:
         super().__init__(constraint)
         self.constraint = constraint
+        self.existing = existing or {}
 
 
 class InUse(Exception):
@@ -325,8 +330,17 @@ def _entry(
 
 
 def _refused(error: IntegrityError) -> Exception:
-    constraint = error.orig.diag.constraint_name if isinstance(error.orig, psycopg2.Error) else None
-    return Refused(constraint) if constraint else error
+    if not isinstance(error.orig, psycopg2.Error) or not error.orig.diag.constraint_name:
+        return error
+    return Refused(error.orig.diag.constraint_name, _existing(error.orig.diag.message_detail or ""))
+
+
+def _existing(detail: str) -> dict[str, str]:
+    """The last key of a detail, in whatever language: Key (address, holder)=(10.0.0.1, a) conflicts with existing key
+    (address, holder)=(10.0.0.1, b)."""
+    keys = re.findall(r"\(([^()]*)\)=\(([^()]*)\)", detail)
+    names, values = (text.split(", ") for text in keys[-1]) if keys else ([], [])
+    return dict(zip(names, values, strict=False))
 
 
 def dependents(things: Sequence[Managed]) -> Iterator[tuple[Managed, InstrumentedAttribute[Any], int]]:

@@ -106,13 +106,6 @@ def _pattern(text: str) -> str:
     return text
 
 
-def _decimal(value: Any) -> Any:
-    """A decimal comma is a decimal point: people type the one their keyboard has."""
-    if isinstance(value, str) and value.count(",") == 1 and "." not in value:
-        return value.replace(",", ".")
-    return value
-
-
 SipName = Annotated[
     str,
     AfterValidator(
@@ -208,7 +201,7 @@ Codecs = Annotated[
     BeforeValidator(_split),
     AfterValidator(_distinct),
 ]
-Money = Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=6), BeforeValidator(_decimal)]
+Money = Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=6)]
 
 # The words for what pydantic itself refuses. Values in braces come from pydantic's error context.
 _MESSAGES = {

@@ -160,10 +160,8 @@ def test_an_address_has_one_owner(client: FlaskClient, owner: str) -> None:
         things.gateway("GW1", "10.5.0.9")
     response = client.post("/customers/new", data=TRUNK | {"trunk_ip": "10.5.0.9"})
     assert response.status_code == 422
-    assert (
-        error_at(response.text, "trunk_ip")
-        == "One of these addresses already belongs to another customer or to a gateway."
-    )
+    holder = "the customer Customer mercado (mercado)" if owner == "a customer" else "the gateway GW1"
+    assert error_at(response.text, "trunk_ip") == f"10.5.0.9 already belongs to {holder}."
     assert things.count(Customer, code="padaria") == 0
 
 

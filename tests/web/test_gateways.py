@@ -182,10 +182,8 @@ def test_an_address_has_one_owner(client: FlaskClient, owner: str) -> None:
     for given in ({"ip_address": "10.5.0.9"}, {"source_ips": "10.5.0.0/24"}):
         response = client.post("/gateways/new", data=valid(**given))
         assert response.status_code == 422
-        assert (
-            error_at(response.text, "ip_address")
-            == "One of these addresses already belongs to a customer or to another provider's gateway."
-        )
+        holder = "the customer Customer padaria (padaria)" if owner == "a customer" else "the gateway Other"
+        assert error_at(response.text, "ip_address") == f"10.5.0.9 already belongs to {holder}."
         db.session.execute(text("DELETE FROM providers WHERE name = 'Norte'"))
         db.session.commit()
     assert things.count(Gateway, name="GW_SP") == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
+from flask import current_app
 from sqlalchemy import func, select, text
 
 from webapp import store
@@ -86,6 +87,12 @@ def asterisk(question: str, **values: Any) -> Any:
     answer = db.session.scalar(text(question), values)
     _let_go()
     return answer
+
+
+def edit_path(thing: Managed) -> str:
+    """Where the form of a thing is."""
+    area = thing.__tablename__  # type: ignore[attr-defined]  # every model has one
+    return current_app.url_map.bind("").build(f"{area}.edit", {"id": thing.id})
 
 
 def _stored(thing: M) -> M:
