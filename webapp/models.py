@@ -1,6 +1,7 @@
 """Every model, imported in one place: they refer to each other by name, so all must be known before one is used."""
 
 from webapp.accounts.models import AuditEntry, User
+from webapp.calls.models import Call
 from webapp.customers.models import Customer
 from webapp.dids.models import Allocation, Did
 from webapp.extensions.models import Extension
@@ -13,6 +14,7 @@ from webapp.tariffs.models import PricePlan, ProviderTariff, Tariff
 __all__ = [
     "Allocation",
     "AuditEntry",
+    "Call",
     "Customer",
     "Did",
     "Extension",

@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.web import things
-from tests.web.html import alert, error_at, filled_in, rows
+from tests.web.html import alert, error_at, facts, filled_in, rows
 from webapp.customers.models import Customer
 from webapp.extensions.models import Extension
 
@@ -38,15 +38,16 @@ def test_it_works(client: FlaskClient, acme: Customer) -> None:
 
     page = client.post("/extensions/new", data=valid(acme), follow_redirects=True).text
     assert alert(page) == "Extension acme-100 saved."
-    assert rows(page) == ["acme-100 Customer acme 100 Alice Enabled"]
+    assert rows(client.get("/extensions/").text) == ["acme-100 Customer acme 100 Alice Enabled"]
     assert _callerid("acme-100") == '"Alice" <100>'
 
     extension = things.one(Extension)
-    page = client.get(f"/extensions/{extension.id}").text
+    page = client.get(f"/extensions/{extension.id}/edit").text
     assert filled_in(page) == valid(acme, version="1")
     changed = filled_in(page) | {"extension": "200", "name": "Bob, o (outro)"}
-    page = client.post(f"/extensions/{extension.id}", data=changed, follow_redirects=True).text
-    assert rows(page) == ["acme-200 Customer acme 200 Bob, o (outro) Enabled"]
+    page = client.post(f"/extensions/{extension.id}/edit", data=changed, follow_redirects=True).text
+    assert facts(page)["SIP user"] == "acme-200"
+    assert rows(client.get("/extensions/").text) == ["acme-200 Customer acme 200 Bob, o (outro) Enabled"]
     assert _callerid("acme-200") == '"Bob, o (outro)" <200>'
 
     for q in ("200", "bob", "acme", "Customer"):
@@ -54,8 +55,8 @@ def test_it_works(client: FlaskClient, acme: Customer) -> None:
     assert "No extension matches “x”." in client.get("/extensions/?q=x").text
 
     del changed["enabled"]
-    page = client.post(f"/extensions/{extension.id}", data=changed | {"version": "2"}, follow_redirects=True).text
-    assert rows(page) == ["acme-200 Customer acme 200 Bob, o (outro) Disabled"]
+    page = client.post(f"/extensions/{extension.id}/edit", data=changed | {"version": "2"}, follow_redirects=True).text
+    assert facts(page)["State"] == "Disabled"
     assert _callerid("acme-200") is None
 
     page = client.post(f"/extensions/{extension.id}/delete", follow_redirects=True).text
@@ -136,7 +137,7 @@ def test_any_sign_works_in_a_secret(client: FlaskClient, acme: Customer, secret:
     client.post("/extensions/new", data=valid(acme, secret=secret))
     assert things.asterisk("SELECT password FROM asterisk.ps_auths") == encoded
     extension = things.one(Extension)
-    assert filled_in(client.get(f"/extensions/{extension.id}").text)["secret"] == secret
+    assert filled_in(client.get(f"/extensions/{extension.id}/edit").text)["secret"] == secret
 
 
 def test_the_secret_that_was_shown_is_the_one_that_is_stored(client: FlaskClient, acme: Customer) -> None:
@@ -156,14 +157,14 @@ def test_nothing_typed_is_lost_in_an_error(client: FlaskClient, acme: Customer) 
     extension = things.extension(acme)
     typed = valid(acme, version="1", extension="x", name='"', secret="short")
     del typed["enabled"]
-    response = client.post(f"/extensions/{extension.id}", data=typed)
+    response = client.post(f"/extensions/{extension.id}/edit", data=typed)
     assert response.status_code == 422
     assert filled_in(response.text) == typed
 
 
 def test_an_extension_may_move_to_another_customer(client: FlaskClient, acme: Customer) -> None:
     extension, other = things.extension(acme, "100"), things.office("bravo")
-    path = f"/extensions/{extension.id}"
+    path = f"/extensions/{extension.id}/edit"
     data = filled_in(client.get(path).text) | {"customer_id": str(other.id)}
     page = client.post(path, data=data, follow_redirects=True).text
     assert alert(page) == "Extension bravo-100 saved."
@@ -174,7 +175,7 @@ def test_an_extension_may_move_to_another_customer(client: FlaskClient, acme: Cu
 def test_an_extension_that_a_did_rings_stays_with_its_customer(client: FlaskClient, acme: Customer) -> None:
     extension, other = things.extension(acme, "100"), things.office("bravo")
     things.allocate(things.did("551140001000"), acme, "100")
-    path = f"/extensions/{extension.id}"
+    path = f"/extensions/{extension.id}/edit"
     response = client.post(path, data=filled_in(client.get(path).text) | {"customer_id": str(other.id)})
     assert response.status_code == 422
     assert (
