@@ -114,7 +114,7 @@ def test_what_changes_something_takes_a_permission_to_write(app: Flask) -> None:
     for rule in app.url_map.iter_rules():
         changes = (rule.methods or set()) - {"GET", "HEAD", "OPTIONS"}
         if changes and rule.endpoint not in {*PUBLIC, "accounts.logout"}:
-            assert getattr(app.view_functions[rule.endpoint], "permission", "").endswith(".write"), rule
+            assert getattr(app.view_functions[rule.endpoint], "permission", "").endswith((".write", ".reveal")), rule
 
 
 # ---- the dialplan

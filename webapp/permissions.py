@@ -20,6 +20,8 @@ _AREAS = ("dashboard", "customers", "extensions", "dids", "providers", "gateways
 PERMISSIONS: dict[str, frozenset[str]] = {
     **{f"{area}.read": _READERS for area in _AREAS},
     **{f"{area}.write": _WRITERS for area in _AREAS},
+    "extensions.reveal": _WRITERS,  # Secrets are shown to who sets up phones, and to nobody by the way.
+    "gateways.reveal": frozenset({"admin"}),
     "session": _READERS,  # What everybody may do who is signed in: sign out, choose a language.
 }
 

@@ -153,7 +153,7 @@ def test_a_viewer_reads_and_does_not_write(app: Flask, viewer: FlaskClient) -> N
     tried = 0
     for rule, permission in _pages(app):
         for method in _methods(rule):
-            if permission.endswith(".write"):
+            if permission.endswith((".write", ".reveal")):
                 response = viewer.open(_address(rule), method=method)
                 assert response.status_code == 403, (method, rule.rule)
                 assert "Your role does not allow it." in response.text

@@ -15,8 +15,9 @@ from webapp.customers.models import Customer
 from webapp.details import changes, some
 from webapp.dids.models import Allocation, Did
 from webapp.ext import db
+from webapp.extensions import operations
 from webapp.extensions.models import Extension
-from webapp.extensions.schemas import ExtensionSchema, new_secret
+from webapp.extensions.schemas import ExtensionSchema
 from webapp.forms import choices, delete_page, form_for
 from webapp.pages import saved
 from webapp.paging import matches, page
@@ -38,10 +39,21 @@ def index() -> Any:
 @bp.get("/<uuid:id>")
 @permission("extensions.read")
 def show(id: uuid.UUID) -> Any:
+    return _page(id)
+
+
+@bp.post("/<uuid:id>/secret")
+@permission("extensions.reveal")
+def reveal(id: uuid.UUID) -> Any:
+    return _page(id, operations.reveal(db.get_or_404(Extension, id)))
+
+
+def _page(id: uuid.UUID, secret: str = "") -> str:
     extension = db.get_or_404(Extension, id, options=[joinedload(Extension.customer)])
     return render_template(
         "extensions/show.html",
         thing=extension,
+        secret=secret,
         dids=some(
             select(Did).join(Did.current).where(Allocation.extension_id == id),
             Did.number,
@@ -57,8 +69,8 @@ def show(id: uuid.UUID) -> Any:
 def edit(id: uuid.UUID | None) -> Any:
     extension = db.get_or_404(Extension, id) if id else Extension()
     form = ExtensionForm(obj=extension, customer_id=request.args.get("customer_id"))
-    if request.method == "GET" and not id:
-        form.secret.data = new_secret()
+    if not id:
+        form.secret.if_empty = gettext("Leave it empty to have one made up.")
     customers = select(Customer).where(Customer.type == "extension").order_by(Customer.name)
     choices(form.customer_id, db.session.scalars(customers))
     if form.validate_on_submit() and form.save(extension):

@@ -15,6 +15,7 @@ from webapp.details import changes, some
 from webapp.dids.models import Allocation, Did
 from webapp.ext import db
 from webapp.forms import choices, delete_page, form_for
+from webapp.gateways import operations
 from webapp.gateways.models import Gateway
 from webapp.gateways.schemas import GatewaySchema
 from webapp.pages import saved
@@ -39,10 +40,21 @@ def index() -> Any:
 @bp.get("/<uuid:id>")
 @permission("gateways.read")
 def show(id: uuid.UUID) -> Any:
+    return _page(id)
+
+
+@bp.post("/<uuid:id>/password")
+@permission("gateways.reveal")
+def reveal(id: uuid.UUID) -> Any:
+    return _page(id, operations.reveal(db.get_or_404(Gateway, id)))
+
+
+def _page(id: uuid.UUID, password: str = "") -> str:
     gateway = db.get_or_404(Gateway, id, options=[joinedload(Gateway.provider)])
     return render_template(
         "gateways/show.html",
         thing=gateway,
+        password=password,
         routes=some(
             select(Route).where(Route.gateway_id == id),
             Route.priority,
