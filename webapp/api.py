@@ -47,6 +47,12 @@ class Error(BaseModel):
     error: str
 
 
+class Secret(BaseModel):
+    """A secret, for who may see it. It is recorded that it was asked for."""
+
+    secret: str
+
+
 class Identified(BaseModel):
     id: uuid.UUID
 
@@ -218,7 +224,7 @@ def attempt(schema: type[Schema], action: Callable[[], object]) -> Response | No
 def _store(schema: type[Schema], thing: Managed, valid: Any, save: Callable[[Any], object]) -> Response | None:
     for name in schema.model_fields:
         # A secret cannot be read, so whoever writes the whole thing back cannot send it: the stored one stays.
-        if name not in SECRETS or name in valid.model_fields_set:
+        if name not in SECRETS or name in valid.model_fields_set or not getattr(thing, name):
             setattr(thing, name, getattr(valid, name))
     return attempt(schema, lambda: save(thing))
 

@@ -216,6 +216,7 @@ class KeptPasswordField(PasswordField):
     """A secret that is never shown; left empty, the stored one stays."""
 
     kept = ""
+    if_empty = ""  # What it means to leave it empty where nothing is stored yet, in the reader's language.
 
     def process_data(self, value: Any) -> None:
         self.kept = value or ""
@@ -225,7 +226,7 @@ class KeptPasswordField(PasswordField):
     def notes(self) -> list[str]:
         """What to know: how to keep what is stored, and that what was typed is not shown again after an error."""
         typed = bool(self.raw_data and self.raw_data[0])
-        found = [self.description] if self.kept else []
+        found = [note for note in [self.description if self.kept else self.if_empty] if note]
         return [*found, gettext("Type it again: a password is not sent back.")] if typed else found
 
 

@@ -1,6 +1,7 @@
 """Every model, imported in one place: they refer to each other by name, so all must be known before one is used."""
 
 from webapp.accounts.models import AuditEntry, KnownAddress, SecondFactor, SignInTry, User, UserSession
+from webapp.calls.models import Call
 from webapp.customers.models import Customer
 from webapp.dialling.models import NumberRule
 from webapp.dids.models import Allocation, Did
@@ -17,6 +18,7 @@ __all__ = [
     "ApiToken",
     "AuditEntry",
     "CompanySettings",
+    "Call",
     "Customer",
     "Did",
     "Extension",

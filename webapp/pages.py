@@ -90,7 +90,7 @@ def register(app: Flask) -> None:
     """Give the application what its pages share."""
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
-    app.jinja_env.filters.update(phone=phone, when=when, money=money)
+    app.jinja_env.filters.update(phone=phone, when=when, money=money, minutes=minutes)
     app.jinja_env.globals.update(navigation=NAVIGATION, may=may, get_locale=get_locale)
     app.before_request(logs.begin_request)
     app.after_request(secure)
@@ -112,6 +112,11 @@ def phone(number: str) -> str:
 def money(amount: Decimal) -> str:
     """An amount per minute in the reader's spelling, with as many of its decimals as it needs, two at the least."""
     return str(format_decimal(amount, format="#,##0.00####"))
+
+
+def minutes(seconds: int) -> str:
+    """A length of time as a telephone shows it: 1:05."""
+    return f"{seconds // 60}:{seconds % 60:02}"
 
 
 def when(moment: dt.datetime | None) -> str:

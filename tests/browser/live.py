@@ -176,15 +176,18 @@ def every_page(site: Site) -> dict[str, str]:
             found |= {
                 area: f"/{area}/",
                 f"{area}-new": f"/{area}/new",
-                f"{area}-edit": f"/{area}/{one(kind)}",
+                area[:-1]: f"/{area}/{one(kind)}",
+                f"{area}-edit": f"/{area}/{one(kind)}/edit",
                 f"{area}-delete": f"/{area}/{one(kind)}/delete",
                 f"{area}-nothing-found": f"/{area}/?q=zzzz",
             }
         return found | {
             "dids": "/dids/",
             "dids-new": "/dids/new",
-            "dids-edit-free": f"/dids/{free}",
-            "dids-edit-allocated": f"/dids/{taken}",
+            "did-free": f"/dids/{free}",
+            "did-allocated": f"/dids/{taken}",
+            "dids-edit-free": f"/dids/{free}/edit",
+            "dids-edit-allocated": f"/dids/{taken}/edit",
             "dids-allocate": f"/dids/{free}/allocate",
             "dids-reallocate": f"/dids/{taken}/allocate",
             "dids-delete": f"/dids/{free}/delete",

@@ -40,6 +40,12 @@ def rows(page: str) -> list[str]:
     return [" ".join(unescape(re.sub(r"<[^>]+>", " ", row)).split()) for row in found]
 
 
+def facts(page: str) -> dict[str, str]:
+    """What the page of a thing says of it: label -> text."""
+    found = re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", page, re.DOTALL)
+    return {unescape(label): " ".join(unescape(re.sub(r"<[^>]+>", " ", text)).split()) for label, text in found}
+
+
 class _Form(HTMLParser):
     """Collects the fields of the form that is guarded against loss, which is the page's own."""
 

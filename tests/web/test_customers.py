@@ -6,7 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.web import things
-from tests.web.html import alert, error_at, filled_in, rows
+from tests.web.html import alert, error_at, facts, filled_in, rows
 from webapp import store
 from webapp.customers.models import Customer
 from webapp.ext import db
@@ -34,17 +34,19 @@ def test_it_works(client: FlaskClient) -> None:
 
     page = client.post("/customers/new", data=TRUNK, follow_redirects=True).text
     assert alert(page) == "Customer Padaria Central saved."
-    assert rows(page) == ["padaria Padaria Central Trunk 10.1.0.1 Enabled"]
+    assert facts(page)["Trunk addresses"] == "10.1.0.1"
+    assert rows(client.get("/customers/").text) == ["padaria Padaria Central Trunk 10.1.0.1 Enabled"]
     assert things.asterisk("SELECT contact FROM asterisk.ps_aors") == "sip:10.1.0.1:5060"
     assert client.post("/customers/new", data=OFFICE).status_code == 302
 
     customer = things.one(Customer, code="padaria")
-    page = client.get(f"/customers/{customer.id}").text
+    page = client.get(f"/customers/{customer.id}/edit").text
     assert filled_in(page) == TRUNK | {"version": "1"}
     changed = filled_in(page) | {"trunk_ip": "10.1.0.1\n10.1.1.0/24", "trunk_port": "5080", "code": "PADOCA"}
     del changed["enabled"]
-    page = client.post(f"/customers/{customer.id}", data=changed, follow_redirects=True).text
-    assert rows(page) == [
+    page = client.post(f"/customers/{customer.id}/edit", data=changed, follow_redirects=True).text
+    assert facts(page)["State"] == "Disabled"
+    assert rows(client.get("/customers/").text) == [
         "acme Acme Ltda Extensions Enabled",
         "padoca Padaria Central Trunk 10.1.0.1, 10.1.1.0/24 Disabled",
     ]
@@ -143,7 +145,7 @@ def test_a_name_may_hold_anything_that_can_be_read(client: FlaskClient, name: st
     assert alert(page) == f"Customer {name} saved."
     customer = things.one(Customer)
     assert customer.name == name
-    page = client.get(f"/customers/{customer.id}").text
+    page = client.get(f"/customers/{customer.id}/edit").text
     assert "<script>alert" not in page
     assert filled_in(page)["name"] == name
     page = client.get(f"/customers/{customer.id}/delete").text
@@ -168,9 +170,9 @@ def test_an_address_has_one_owner(client: FlaskClient, owner: str) -> None:
 def test_the_type_of_a_customer_with_extensions_stays(client: FlaskClient) -> None:
     customer = things.office("acme")
     things.extension(customer)
-    page = client.get(f"/customers/{customer.id}").text
+    page = client.get(f"/customers/{customer.id}/edit").text
     response = client.post(
-        f"/customers/{customer.id}", data=filled_in(page) | {"type": "trunk", "trunk_ip": "10.1.0.1"}
+        f"/customers/{customer.id}/edit", data=filled_in(page) | {"type": "trunk", "trunk_ip": "10.1.0.1"}
     )
     assert response.status_code == 422
     assert error_at(response.text, "type") == "This customer has extensions; delete them before you change the type."
@@ -216,7 +218,7 @@ def test_nothing_typed_is_lost_in_an_error(client: FlaskClient) -> None:
         "qualify_frequency": "x",
         "codecs": "mp3",
     }
-    response = client.post(f"/customers/{customer.id}", data=typed)
+    response = client.post(f"/customers/{customer.id}/edit", data=typed)
     assert response.status_code == 422
     assert filled_in(response.text) == typed
 
@@ -235,7 +237,7 @@ def test_two_kinds_of_things_cannot_have_one_name_in_asterisk(client: FlaskClien
 def test_the_type_of_a_customer_with_dids_stays(client: FlaskClient) -> None:
     customer = things.trunk("padaria")
     things.allocate(things.did("551140001000"), customer)
-    path = f"/customers/{customer.id}"
+    path = f"/customers/{customer.id}/edit"
     response = client.post(path, data=filled_in(client.get(path).text) | {"type": "extension"})
     assert response.status_code == 422
     assert error_at(response.text, "type") == "This customer has DIDs; take them back before you change the type."

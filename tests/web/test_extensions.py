@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.web import things
-from tests.web.html import alert, error_at, filled_in, rows
+from tests.web.html import alert, error_at, facts, filled_in, hint_at, rows
 from webapp.customers.models import Customer
 from webapp.extensions.models import Extension
 
@@ -33,20 +33,20 @@ def valid(customer: Customer, **values: str) -> dict[str, str]:
 def test_it_works(client: FlaskClient, acme: Customer) -> None:
     assert "No extensions yet" in client.get("/extensions/").text
     blank = filled_in(client.get("/extensions/new").text)
-    assert re.fullmatch(r"[A-Za-z0-9]{20}", blank.pop("secret"))
-    assert blank == {"version": "", "customer_id": "", "extension": "", "name": "", "enabled": "y"}
+    assert blank == {"version": "", "customer_id": "", "extension": "", "name": "", "secret": "", "enabled": "y"}
 
     page = client.post("/extensions/new", data=valid(acme), follow_redirects=True).text
     assert alert(page) == "Extension acme-100 saved."
-    assert rows(page) == ["acme-100 Customer acme 100 Alice Enabled"]
+    assert rows(client.get("/extensions/").text) == ["acme-100 Customer acme 100 Alice Enabled"]
     assert _callerid("acme-100") == '"Alice" <100>'
 
     extension = things.one(Extension)
-    page = client.get(f"/extensions/{extension.id}").text
-    assert filled_in(page) == valid(acme, version="1")
+    page = client.get(f"/extensions/{extension.id}/edit").text
+    assert filled_in(page) == valid(acme, version="1", secret="")
     changed = filled_in(page) | {"extension": "200", "name": "Bob, o (outro)"}
-    page = client.post(f"/extensions/{extension.id}", data=changed, follow_redirects=True).text
-    assert rows(page) == ["acme-200 Customer acme 200 Bob, o (outro) Enabled"]
+    page = client.post(f"/extensions/{extension.id}/edit", data=changed, follow_redirects=True).text
+    assert facts(page)["SIP user"] == "acme-200"
+    assert rows(client.get("/extensions/").text) == ["acme-200 Customer acme 200 Bob, o (outro) Enabled"]
     assert _callerid("acme-200") == '"Bob, o (outro)" <200>'
 
     for q in ("200", "bob", "acme", "Customer"):
@@ -54,8 +54,8 @@ def test_it_works(client: FlaskClient, acme: Customer) -> None:
     assert "No extension matches “x”." in client.get("/extensions/?q=x").text
 
     del changed["enabled"]
-    page = client.post(f"/extensions/{extension.id}", data=changed | {"version": "2"}, follow_redirects=True).text
-    assert rows(page) == ["acme-200 Customer acme 200 Bob, o (outro) Disabled"]
+    page = client.post(f"/extensions/{extension.id}/edit", data=changed | {"version": "2"}, follow_redirects=True).text
+    assert facts(page)["State"] == "Disabled"
     assert _callerid("acme-200") is None
 
     page = client.post(f"/extensions/{extension.id}/delete", follow_redirects=True).text
@@ -87,7 +87,6 @@ CALLER = 'The characters " < > and \\ are not allowed here.'
         ("name", "a\\b", CALLER),
         ("name", "a\x00b", CALLER),
         ("name", "x" * 41, "Use 40 characters at the most."),
-        ("secret", "", "This field is required."),
         ("secret", "short", SECRET),
         ("secret", "with blanks in it", SECRET),
         ("secret", "senha-não-ascii", SECRET),
@@ -135,16 +134,20 @@ def test_any_sign_works_in_a_secret(client: FlaskClient, acme: Customer, secret:
     """Asterisk's realtime decodes ^XX, and takes what follows a semicolon for another value."""
     client.post("/extensions/new", data=valid(acme, secret=secret))
     assert things.asterisk("SELECT password FROM asterisk.ps_auths") == encoded
+    assert things.one(Extension).secret == secret
+
+
+def test_a_secret_is_made_up_where_none_is_typed_and_stays(client: FlaskClient, acme: Customer) -> None:
+    assert hint_at(client.get("/extensions/new").text, "secret") == "Leave it empty to have one made up."
+    client.post("/extensions/new", data=valid(acme, secret=""))
     extension = things.one(Extension)
-    assert filled_in(client.get(f"/extensions/{extension.id}").text)["secret"] == secret
+    assert re.fullmatch(r"[A-Za-z0-9]{20}", extension.secret)
 
-
-def test_the_secret_that_was_shown_is_the_one_that_is_stored(client: FlaskClient, acme: Customer) -> None:
-    shown = filled_in(client.get("/extensions/new").text)
-    refused = client.post("/extensions/new", data=shown | {"customer_id": str(acme.id)}).text
-    assert filled_in(refused)["secret"] == shown["secret"]
-    client.post("/extensions/new", data=filled_in(refused) | {"extension": "100"})
-    assert things.one(Extension).secret == shown["secret"]
+    page = client.get(f"/extensions/{extension.id}/edit").text
+    assert hint_at(page, "secret") == "Leave it empty to keep the one that is stored."
+    client.post(f"/extensions/{extension.id}/edit", data=filled_in(page) | {"name": "Bob"})
+    assert things.one(Extension).name == "Bob"
+    assert things.one(Extension).secret == extension.secret
 
 
 def test_the_customer_may_come_with_the_address(client: FlaskClient, acme: Customer) -> None:
@@ -156,14 +159,14 @@ def test_nothing_typed_is_lost_in_an_error(client: FlaskClient, acme: Customer) 
     extension = things.extension(acme)
     typed = valid(acme, version="1", extension="x", name='"', secret="short")
     del typed["enabled"]
-    response = client.post(f"/extensions/{extension.id}", data=typed)
+    response = client.post(f"/extensions/{extension.id}/edit", data=typed)
     assert response.status_code == 422
-    assert filled_in(response.text) == typed
+    assert filled_in(response.text) == typed | {"secret": ""}  # A secret is not sent back.
 
 
 def test_an_extension_may_move_to_another_customer(client: FlaskClient, acme: Customer) -> None:
     extension, other = things.extension(acme, "100"), things.office("bravo")
-    path = f"/extensions/{extension.id}"
+    path = f"/extensions/{extension.id}/edit"
     data = filled_in(client.get(path).text) | {"customer_id": str(other.id)}
     page = client.post(path, data=data, follow_redirects=True).text
     assert alert(page) == "Extension bravo-100 saved."
@@ -174,7 +177,7 @@ def test_an_extension_may_move_to_another_customer(client: FlaskClient, acme: Cu
 def test_an_extension_that_a_did_rings_stays_with_its_customer(client: FlaskClient, acme: Customer) -> None:
     extension, other = things.extension(acme, "100"), things.office("bravo")
     things.allocate(things.did("551140001000"), acme, "100")
-    path = f"/extensions/{extension.id}"
+    path = f"/extensions/{extension.id}/edit"
     response = client.post(path, data=filled_in(client.get(path).text) | {"customer_id": str(other.id)})
     assert response.status_code == 422
     assert (

@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 
 from tests.web import things
-from tests.web.html import alert, error_at, filled_in, hint_at, rows
+from tests.web.html import alert, error_at, facts, filled_in, hint_at, rows
 from webapp.ext import db
 from webapp.gateways.models import Gateway
 
@@ -45,16 +45,18 @@ def test_it_works(client: FlaskClient) -> None:
     data |= {"source_ips": "10.0.1.0/24\n10.0.2.1", "codecs": "g729 alaw", "tech_prefix": "77#"}
     page = client.post("/gateways/new", data=data, follow_redirects=True).text
     assert alert(page) == "Gateway GW_SP saved."
-    assert rows(page) == ["GW_SP Sul 10.0.0.1:5060 UDP IP address g729, alaw Enabled"]
+    assert facts(page)["Further source addresses"] == "10.0.1.0/24, 10.0.2.1"
+    assert rows(client.get("/gateways/").text) == ["GW_SP Sul 10.0.0.1:5060 UDP IP address g729, alaw Enabled"]
     assert _endpoint("gateway-GW_SP") == "!all,g729,alaw"
 
     gateway = things.one(Gateway)
     data |= {"codecs": "g729, alaw", "version": "1"}
-    assert filled_in(client.get(f"/gateways/{gateway.id}").text) == data
+    assert filled_in(client.get(f"/gateways/{gateway.id}/edit").text) == data
     del data["enabled"]
     data |= {"name": "GW_RJ", "transport": "tcp", "port": "5062"}
-    page = client.post(f"/gateways/{gateway.id}", data=data, follow_redirects=True).text
-    assert rows(page) == ["GW_RJ Sul 10.0.0.1:5062 TCP IP address g729, alaw Disabled"]
+    page = client.post(f"/gateways/{gateway.id}/edit", data=data, follow_redirects=True).text
+    assert facts(page)["Address"] == "10.0.0.1:5062 TCP"
+    assert rows(client.get("/gateways/").text) == ["GW_RJ Sul 10.0.0.1:5062 TCP IP address g729, alaw Disabled"]
     assert _endpoint("gateway-GW_SP") is None
 
     for q in ("gw_rj", "10.0.0.1", "sul"):
@@ -147,7 +149,7 @@ def test_a_registration_needs_an_account(client: FlaskClient, given: dict[str, s
 def test_the_password_is_kept_and_never_shown(client: FlaskClient) -> None:
     data = valid(registration="y", username="carrier", password="pa;ss^word")
     client.post("/gateways/new", data=data)
-    path = f"/gateways/{things.one(Gateway).id}"
+    path = f"/gateways/{things.one(Gateway).id}/edit"
     stored = "SELECT password FROM asterisk.ps_auths WHERE id = 'gateway-GW_SP'"
     assert things.asterisk(stored) == "pa^3Bss^5Eword"
 
@@ -166,7 +168,7 @@ def test_a_typed_password_is_lost_and_the_page_says_so(client: FlaskClient) -> N
     assert "secret-thing" not in response.text
     assert hint_at(response.text, "password") == "Type it again: a password is not sent back."
 
-    path = f"/gateways/{things.gateway(password='stored').id}"
+    path = f"/gateways/{things.gateway(password='stored').id}/edit"
     page = client.post(path, data=filled_in(client.get(path).text) | {"port": "abc", "password": "typed"}).text
     assert hint_at(page, "password") == (
         "Leave it empty to keep the one that is stored. Type it again: a password is not sent back."
@@ -216,7 +218,7 @@ def test_nothing_typed_is_lost_in_an_error(client: FlaskClient) -> None:
         qualify_frequency="x",
     )
     del typed["enabled"]
-    response = client.post(f"/gateways/{gateway.id}", data=typed)
+    response = client.post(f"/gateways/{gateway.id}/edit", data=typed)
     assert response.status_code == 422
     assert filled_in(response.text) == typed
 

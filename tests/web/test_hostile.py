@@ -53,17 +53,17 @@ def _allocation() -> str:
 # Each form of the product, by a path that shows it.
 FORMS: dict[str, Callable[[], str]] = {
     "new provider": lambda: "/providers/new",
-    "provider": lambda: f"/providers/{things.provider().id}",
+    "provider": lambda: f"/providers/{things.provider().id}/edit",
     "new gateway": lambda: "/gateways/new",
-    "gateway": lambda: f"/gateways/{things.gateway().id}",
+    "gateway": lambda: f"/gateways/{things.gateway().id}/edit",
     "new customer": lambda: "/customers/new",
-    "customer": lambda: f"/customers/{things.trunk().id}",
+    "customer": lambda: f"/customers/{things.trunk().id}/edit",
     "new extension": lambda: f"/extensions/new?customer_id={things.office().id}",
-    "extension": lambda: f"/extensions/{things.extension(things.office()).id}",
+    "extension": lambda: f"/extensions/{things.extension(things.office()).id}/edit",
     "new route": lambda: "/routes/new",
-    "route": lambda: f"/routes/{things.route().id}",
+    "route": lambda: f"/routes/{things.route().id}/edit",
     "new DIDs": lambda: "/dids/new",
-    "DID": lambda: f"/dids/{things.did().id}",
+    "DID": lambda: f"/dids/{things.did().id}/edit",
     "allocation": _allocation,
 }
 # The others have the same fields as a form for what is new.

@@ -6,7 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.web import things
-from tests.web.html import alert, error_at, filled_in, rows
+from tests.web.html import alert, error_at, facts, filled_in, rows
 from webapp.providers.models import Provider
 
 VALID = {"name": "Norte Telecom", "type": "both", "cost_per_minute": "0.045"}
@@ -24,14 +24,16 @@ def test_it_works(client: FlaskClient) -> None:
     }
     page = client.post("/providers/new", data=VALID, follow_redirects=True).text
     assert alert(page) == "Provider Norte Telecom saved."
-    assert rows(page) == ["Norte Telecom Calls and numbers 0.045"]
+    assert facts(page) == {"What we buy": "Calls and numbers", "Cost per minute": "0.045", "DIDs": "None"}
+    assert rows(client.get("/providers/").text) == ["Norte Telecom Calls and numbers 0.045"]
 
     provider = things.one(Provider)
-    values = filled_in(client.get(f"/providers/{provider.id}").text)
+    values = filled_in(client.get(f"/providers/{provider.id}/edit").text)
     assert values == {**VALID, "version": "1"}
     changed = values | {"name": "Norte", "type": "termination"}
-    page = client.post(f"/providers/{provider.id}", data=changed, follow_redirects=True).text
-    assert rows(page) == ["Norte Termination of calls 0.045"]
+    page = client.post(f"/providers/{provider.id}/edit", data=changed, follow_redirects=True).text
+    assert alert(page) == "Provider Norte saved."
+    assert facts(page)["What we buy"] == "Termination of calls"
 
     assert rows(client.get("/providers/?q=ort").text) == ["Norte Termination of calls 0.045"]
     assert "No provider matches “sul”." in client.get("/providers/?q=sul").text

@@ -6,7 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.web import things
-from tests.web.html import alert, error_at, filled_in, rows
+from tests.web.html import alert, error_at, facts, filled_in, rows
 from webapp.gateways.models import Gateway
 from webapp.routes.models import Route
 
@@ -36,14 +36,18 @@ def test_it_works(client: FlaskClient, gateway: Gateway) -> None:
 
     page = client.post("/routes/new", data=valid(gateway, pattern="_55x."), follow_redirects=True).text
     assert alert(page) == "Route Brazil saved."
-    assert rows(page) == ["100 Brazil 55X. GW1 Enabled"]
+    assert facts(page)["Pattern"] == "55X. Numbers that begin with 55, then any digit, then at least one more digit."
+    assert facts(page)["Example"] == "551140001234 is sent as 551140001234"
+    assert rows(client.get("/routes/").text) == ["100 Brazil 55X. GW1 Enabled"]
 
     route = things.one(Route)
-    page = client.get(f"/routes/{route.id}").text
+    page = client.get(f"/routes/{route.id}/edit").text
     assert filled_in(page) == valid(gateway, pattern="55X.", version="1")
     changed = filled_in(page) | {"strip": "2", "prepend": "0", "priority": "5"}
-    page = client.post(f"/routes/{route.id}", data=changed, follow_redirects=True).text
-    assert rows(page) == ["5 Brazil 55X. GW1 −2 +0 Enabled"]
+    page = client.post(f"/routes/{route.id}/edit", data=changed, follow_redirects=True).text
+    assert facts(page)["Number sent to the gateway"] == "the first 2 digits are cut, 0 is put before"
+    assert facts(page)["Example"] == "551140001234 is sent as 01140001234"
+    assert rows(client.get("/routes/").text) == ["5 Brazil 55X. GW1 −2 +0 Enabled"]
 
     for q in ("brazil", "55X.", "gw1"):
         assert len(rows(client.get(f"/routes/?q={q}").text)) == 1
@@ -118,10 +122,10 @@ def test_the_list_says_which_routes_are_passed_over(client: FlaskClient, gateway
     things.route("Off", gateway_id=gateway.id, priority=2, enabled=False)
     other = things.gateway("GW2", "10.0.0.2")
     things.route("Dead", gateway_id=other.id, priority=3)
-    page = client.get(f"/gateways/{other.id}").text
+    page = client.get(f"/gateways/{other.id}/edit").text
     off = filled_in(page)
     del off["enabled"]
-    client.post(f"/gateways/{other.id}", data=off)
+    client.post(f"/gateways/{other.id}/edit", data=off)
     assert [row.split(" ", 4)[4] for row in rows(client.get("/routes/").text)] == [
         "Enabled",
         "Disabled",
@@ -134,6 +138,6 @@ def test_nothing_typed_is_lost_in_an_error(client: FlaskClient, gateway: Gateway
     other = things.gateway("GW2", "10.0.0.2")
     typed = valid(other, version="1", name="x" * 81, pattern="(", priority="x", strip="x", prepend="x")
     del typed["enabled"]
-    response = client.post(f"/routes/{route.id}", data=typed)
+    response = client.post(f"/routes/{route.id}/edit", data=typed)
     assert response.status_code == 422
     assert filled_in(response.text) == typed

@@ -35,7 +35,7 @@ EVERY_AREA = pytest.mark.parametrize("area", THINGS)
 def test_the_second_is_told(client: FlaskClient, area: str) -> None:
     make, field = THINGS[area]
     thing = make()
-    path = f"/{area}/{thing.id}"
+    path = f"/{area}/{thing.id}/edit"
     first = second = filled_in(client.get(path).text)
     client.post(path, data=first | {field: "First"}, follow_redirects=True)
 
@@ -56,11 +56,11 @@ def test_the_second_is_told(client: FlaskClient, area: str) -> None:
 def test_a_form_without_its_version_is_refused(client: FlaskClient, area: str) -> None:
     make, field = THINGS[area]
     thing = make()
-    data = filled_in(client.get(f"/{area}/{thing.id}").text) | {field: "Second"}
+    data = filled_in(client.get(f"/{area}/{thing.id}/edit").text) | {field: "Second"}
     del data["version"]
-    assert client.post(f"/{area}/{thing.id}", data=data).status_code == 422
+    assert client.post(f"/{area}/{thing.id}/edit", data=data).status_code == 422
     for version in ("0", "2", "x", "\x00", " 1"):
-        assert client.post(f"/{area}/{thing.id}", data=data | {"version": version}).status_code == 422
+        assert client.post(f"/{area}/{thing.id}/edit", data=data | {"version": version}).status_code == 422
 
 
 @EVERY_AREA
@@ -68,9 +68,9 @@ def test_a_change_in_the_same_moment_is_told(client: FlaskClient, monkeypatch: p
     """Between the reading and the writing of a request, that is, where no form could notice."""
     make, field = THINGS[area]
     thing = make()
-    data = filled_in(client.get(f"/{area}/{thing.id}").text) | {field: "Second"}
+    data = filled_in(client.get(f"/{area}/{thing.id}/edit").text) | {field: "Second"}
     _meanwhile(monkeypatch, update(type(thing)).values(version=2))
-    response = client.post(f"/{area}/{thing.id}", data=data)
+    response = client.post(f"/{area}/{thing.id}/edit", data=data)
     assert response.status_code == 422
     assert alert(response.text) == CHANGED
     assert filled_in(response.text) == data
@@ -82,7 +82,7 @@ def test_a_thing_deleted_in_the_same_moment_is_gone(
 ) -> None:
     make, field = THINGS[area]
     thing = make()
-    data = filled_in(client.get(f"/{area}/{thing.id}").text) | {field: "Second"}
+    data = filled_in(client.get(f"/{area}/{thing.id}/edit").text) | {field: "Second"}
 
     def too_late(*_: Any) -> None:
         db.session.rollback()
@@ -91,7 +91,7 @@ def test_a_thing_deleted_in_the_same_moment_is_gone(
         raise store.Stale
 
     monkeypatch.setattr(store, "save", too_late)
-    assert client.post(f"/{area}/{thing.id}", data=data).status_code == 404
+    assert client.post(f"/{area}/{thing.id}/edit", data=data).status_code == 404
 
 
 @EVERY_AREA
@@ -99,7 +99,8 @@ def test_deleting_what_is_gone(client: FlaskClient, area: str) -> None:
     make, _ = THINGS[area]
     thing = make()
     assert client.post(f"/{area}/{thing.id}/delete").status_code == 302
-    for path in (f"/{area}/{thing.id}", f"/{area}/{thing.id}/delete"):
+    assert client.get(f"/{area}/{thing.id}").status_code == 404
+    for path in (f"/{area}/{thing.id}/edit", f"/{area}/{thing.id}/delete"):
         assert client.get(path).status_code == 404
         assert client.post(path, data={"version": "1"}).status_code == 404
 

@@ -5,13 +5,19 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from flask import Blueprint, render_template
+from flask import Blueprint, render_template, url_for
 from flask_babel import gettext
 from sqlalchemy import String, cast, select
+from sqlalchemy.orm import contains_eager, joinedload
 
+from webapp import details
+from webapp.calls.models import latest_calls
 from webapp.customers.models import Customer
 from webapp.customers.schemas import CustomerSchema
+from webapp.details import changes, some
+from webapp.dids.models import Allocation, Did
 from webapp.ext import db
+from webapp.extensions.models import Extension
 from webapp.forms import choices, delete_page, form_for
 from webapp.pages import saved
 from webapp.paging import matches, page
@@ -31,8 +37,31 @@ def index() -> Any:
     return render_template("customers/index.html", page=page(query, Customer.code))
 
 
+@bp.get("/<uuid:id>")
+@permission("customers.read")
+def show(id: uuid.UUID) -> Any:
+    customer = db.get_or_404(Customer, id, options=[joinedload(Customer.price_plan)])
+    return render_template(
+        "customers/show.html",
+        thing=customer,
+        dids=some(
+            select(Did).join(Did.current).where(Allocation.customer_id == id),
+            Did.number,
+            url=url_for("dids.index", customer_id=id),
+            options=[contains_eager(Did.current).joinedload(Allocation.extension)],
+        ),
+        extensions=some(
+            select(Extension).where(Extension.customer_id == id),
+            Extension.extension,
+            url=url_for("extensions.index", customer_id=id),
+        ),
+        calls=latest_calls(id),
+        changes=changes(customer, CustomerSchema),
+    )
+
+
 @bp.route("/new", methods=["GET", "POST"], defaults={"id": None})
-@bp.route("/<uuid:id>", methods=["GET", "POST"])
+@bp.route("/<uuid:id>/edit", methods=["GET", "POST"])
 @permission("customers.write")
 def edit(id: uuid.UUID | None) -> Any:
     customer = db.get_or_404(Customer, id) if id else Customer()
@@ -40,11 +69,17 @@ def edit(id: uuid.UUID | None) -> Any:
     plans = db.session.scalars(select(PricePlan).order_by(PricePlan.name))
     choices(form.price_plan_id, plans, nothing=gettext("None"))
     if form.validate_on_submit() and form.save(customer):
-        return saved(gettext("Customer %(name)s saved.", name=customer.name), ".index")
+        return saved(gettext("Customer %(name)s saved.", name=customer.name), ".show", id=customer.id)
     return render_template("customers/edit.html", customer=customer, form=form), 422 if form.errors else 200
+
+
+@bp.post("/<uuid:id>/enabled")
+@permission("customers.write")
+def switch(id: uuid.UUID) -> Any:
+    return details.switch(db.get_or_404(Customer, id), CustomerSchema)
 
 
 @bp.route("/<uuid:id>/delete", methods=["GET", "POST"])
 @permission("customers.write")
 def delete(id: uuid.UUID) -> Any:
-    return delete_page(db.get_or_404(Customer, id), gettext("customer"), ".index", ".edit")
+    return delete_page(db.get_or_404(Customer, id), gettext("customer"), ".index", ".show")

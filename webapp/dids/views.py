@@ -6,13 +6,14 @@ import uuid
 from os.path import commonprefix
 from typing import Any
 
-from flask import Blueprint, abort, flash, redirect, render_template, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_babel import gettext, ngettext
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload, selectinload
 
 from webapp import store
 from webapp.customers.models import Customer
+from webapp.details import changes, some
 from webapp.dids import operations
 from webapp.dids.models import Allocation, Did
 from webapp.dids.schemas import AllocationSchema, DidRangeSchema, DidSchema, FreeDidSchema
@@ -50,10 +51,28 @@ def index() -> Any:
     return render_template("dids/index.html", page=page(query, Did.number))
 
 
+@bp.get("/<uuid:id>")
+@permission("dids.read")
+def show(id: uuid.UUID) -> Any:
+    did = db.get_or_404(Did, id, options=[joinedload(Did.provider), joinedload(Did.gateway)])
+    return render_template(
+        "dids/show.html",
+        thing=did,
+        history=some(
+            select(Allocation).where(Allocation.did_id == id),
+            Allocation.allocated_at.desc(),
+            Allocation.id,
+            url="",
+            options=[joinedload(Allocation.customer), joinedload(Allocation.extension)],
+        ),
+        changes=changes(did, FreeDidSchema),
+    )
+
+
 @bp.route("/new", methods=["GET", "POST"])
 @permission("dids.write")
 def new() -> Any:
-    form = DidRangeForm()
+    form = DidRangeForm(provider_id=request.args.get("provider_id"))
     _origins(form)
     if form.validate_on_submit():
         try:
@@ -69,44 +88,44 @@ def new() -> Any:
     return render_template("dids/new.html", form=form), 422 if form.errors else 200
 
 
-@bp.route("/<uuid:id>", methods=["GET", "POST"])
+@bp.route("/<uuid:id>/edit", methods=["GET", "POST"])
 @permission("dids.write")
 def edit(id: uuid.UUID) -> Any:
-    did = _with_history(id)
+    did = db.get_or_404(Did, id)
     form: SchemaForm[Any] = DidForm(obj=did) if did.current else FreeDidForm(obj=did)
     _origins(form)
     if form.validate_on_submit() and form.save(did):
-        return saved(gettext("DID %(number)s saved.", number=did.number), ".edit", id=did.id)
+        return saved(gettext("DID %(number)s saved.", number=did.number), ".show", id=did.id)
     return render_template("dids/edit.html", did=did, form=form), 422 if form.errors else 200
 
 
 @bp.route("/<uuid:id>/allocate", methods=["GET", "POST"])
 @permission("dids.write")
 def allocate(id: uuid.UUID) -> Any:
-    did = _with_history(id)
+    did = db.get_or_404(Did, id)
     form = AllocationForm(obj=did.current, version=did.version)
     choices(form.customer_id, db.session.scalars(select(Customer).order_by(Customer.name)))
     if form.validate_on_submit() and form.attempt(did, lambda: operations.allocate(did, form.valid)):
-        return saved(gettext("DID %(number)s allocated.", number=did.number), ".edit", id=did.id)
+        return saved(gettext("DID %(number)s allocated.", number=did.number), ".show", id=did.id)
     return render_template("dids/allocate.html", did=did, form=form), 422 if form.errors else 200
 
 
 @bp.post("/<uuid:id>/deallocate")
 @permission("dids.write")
 def deallocate(id: uuid.UUID) -> Any:
-    did = _with_history(id)
+    did = db.get_or_404(Did, id)
     try:
         operations.deallocate(did)
     except (store.Refused, store.Stale):
         flash(gettext("Nothing was done: somebody else changed this number in the meantime."), "warning")
-        return redirect(url_for(".edit", id=id))
-    return saved(gettext("DID %(number)s is free again.", number=did.number), ".edit", id=did.id)
+        return redirect(url_for(".show", id=id))
+    return saved(gettext("DID %(number)s is free again.", number=did.number), ".show", id=did.id)
 
 
 @bp.route("/<uuid:id>/delete", methods=["GET", "POST"])
 @permission("dids.write")
 def delete(id: uuid.UUID) -> Any:
-    return delete_page(db.get_or_404(Did, id), gettext("DID"), ".index", ".edit")
+    return delete_page(db.get_or_404(Did, id), gettext("DID"), ".index", ".show")
 
 
 def _origins(form: SchemaForm[Any]) -> None:
@@ -119,9 +138,3 @@ def _common_start(number: str, count: int) -> str:
     """The digits that all numbers of a range begin with, by which a search finds it."""
     last = str(int(number) + count - 1)
     return commonprefix([number, last])  # noqa: RUF071 - these are no paths, and digits are what it compares
-
-
-def _with_history(id: uuid.UUID) -> Did:
-    history = selectinload(Did.allocations)
-    query = select(Did).where(Did.id == id).options(history.joinedload(Allocation.customer))
-    return db.session.scalar(query) or abort(404)

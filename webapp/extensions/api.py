@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from webapp.api import resource
+from typing import Any
+
+from flask import Response, jsonify
+from flask_openapi import Tag
+
+from webapp.api import Identified, Secret, bp, resource
+from webapp.ext import db
+from webapp.extensions import operations
 from webapp.extensions.models import Extension
 from webapp.extensions.schemas import ExtensionSchema
+from webapp.permissions import permission
 
 resource(
     "extensions",
@@ -13,3 +21,12 @@ resource(
     order=[Extension.customer_id, Extension.extension],
     search=[Extension.extension, Extension.name],
 )
+
+TAGS: list[Tag | dict[str, Any]] = [Tag(name="extensions")]
+
+
+@bp.post("/extensions/<uuid:id>/secret", tags=TAGS, responses={200: Secret})
+@permission("extensions.reveal")
+def reveal_secret_of_extension(path: Identified) -> Response:
+    """The secret of a phone, which is shown nowhere else; that it was asked for is recorded."""
+    return jsonify(secret=operations.reveal(db.get_or_404(Extension, path.id)))

@@ -27,7 +27,10 @@ class ExtensionSchema(Schema):
     )
     name: CallerName = Field("", title=N_("Name"), description=N_("Shown on the phones it calls."))
     secret: SipSecret = Field(
-        title=N_("Secret"), json_schema_extra={"attributes": {"autocomplete": "off", "spellcheck": "false"}}
+        default_factory=new_secret,
+        title=N_("Secret"),
+        description=N_("Leave it empty to keep the one that is stored."),
+        json_schema_extra={"widget": "password"},
     )
     enabled: bool = Field(True, title=N_("Enabled"))
 

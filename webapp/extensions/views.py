@@ -5,15 +5,19 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, render_template, request, url_for
 from flask_babel import gettext
 from sqlalchemy import select
-from sqlalchemy.orm import contains_eager
+from sqlalchemy.orm import contains_eager, joinedload
 
+from webapp import details
 from webapp.customers.models import Customer
+from webapp.details import changes, some
+from webapp.dids.models import Allocation, Did
 from webapp.ext import db
+from webapp.extensions import operations
 from webapp.extensions.models import Extension
-from webapp.extensions.schemas import ExtensionSchema, new_secret
+from webapp.extensions.schemas import ExtensionSchema
 from webapp.forms import choices, delete_page, form_for
 from webapp.pages import saved
 from webapp.paging import matches, page
@@ -32,22 +36,55 @@ def index() -> Any:
     return render_template("extensions/index.html", page=page(query, Customer.code, Extension.extension))
 
 
+@bp.get("/<uuid:id>")
+@permission("extensions.read")
+def show(id: uuid.UUID) -> Any:
+    return _page(id)
+
+
+@bp.post("/<uuid:id>/secret")
+@permission("extensions.reveal")
+def reveal(id: uuid.UUID) -> Any:
+    return _page(id, operations.reveal(db.get_or_404(Extension, id)))
+
+
+def _page(id: uuid.UUID, secret: str = "") -> str:
+    extension = db.get_or_404(Extension, id, options=[joinedload(Extension.customer)])
+    return render_template(
+        "extensions/show.html",
+        thing=extension,
+        secret=secret,
+        dids=some(
+            select(Did).join(Did.current).where(Allocation.extension_id == id),
+            Did.number,
+            url=url_for("dids.index", customer_id=extension.customer_id, q=extension.extension),
+        ),
+        changes=changes(extension, ExtensionSchema),
+    )
+
+
 @bp.route("/new", methods=["GET", "POST"], defaults={"id": None})
-@bp.route("/<uuid:id>", methods=["GET", "POST"])
+@bp.route("/<uuid:id>/edit", methods=["GET", "POST"])
 @permission("extensions.write")
 def edit(id: uuid.UUID | None) -> Any:
     extension = db.get_or_404(Extension, id) if id else Extension()
     form = ExtensionForm(obj=extension, customer_id=request.args.get("customer_id"))
-    if request.method == "GET" and not id:
-        form.secret.data = new_secret()
+    if not id:
+        form.secret.if_empty = gettext("Leave it empty to have one made up.")
     customers = select(Customer).where(Customer.type == "extension").order_by(Customer.name)
     choices(form.customer_id, db.session.scalars(customers))
     if form.validate_on_submit() and form.save(extension):
-        return saved(gettext("Extension %(name)s saved.", name=extension.sip_user), ".index")
+        return saved(gettext("Extension %(name)s saved.", name=extension.sip_user), ".show", id=extension.id)
     return render_template("extensions/edit.html", extension=extension, form=form), 422 if form.errors else 200
+
+
+@bp.post("/<uuid:id>/enabled")
+@permission("extensions.write")
+def switch(id: uuid.UUID) -> Any:
+    return details.switch(db.get_or_404(Extension, id), ExtensionSchema)
 
 
 @bp.route("/<uuid:id>/delete", methods=["GET", "POST"])
 @permission("extensions.write")
 def delete(id: uuid.UUID) -> Any:
-    return delete_page(db.get_or_404(Extension, id), gettext("extension"), ".index", ".edit")
+    return delete_page(db.get_or_404(Extension, id), gettext("extension"), ".index", ".show")

@@ -5,19 +5,24 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from flask import Blueprint, render_template
+from flask import Blueprint, render_template, request, url_for
 from flask_babel import gettext
 from sqlalchemy import select
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import joinedload, selectinload
 
+from webapp import details
+from webapp.details import changes, some
+from webapp.dids.models import Allocation, Did
 from webapp.ext import db
 from webapp.forms import choices, delete_page, form_for
+from webapp.gateways import operations
 from webapp.gateways.models import Gateway
 from webapp.gateways.schemas import GatewaySchema
 from webapp.pages import saved
 from webapp.paging import matches, page
 from webapp.permissions import permission
 from webapp.providers.models import Provider
+from webapp.routes.models import Route
 
 bp = Blueprint("gateways", __name__, url_prefix="/gateways")
 
@@ -32,19 +37,59 @@ def index() -> Any:
     return render_template("gateways/index.html", page=page(query, Gateway.name))
 
 
+@bp.get("/<uuid:id>")
+@permission("gateways.read")
+def show(id: uuid.UUID) -> Any:
+    return _page(id)
+
+
+@bp.post("/<uuid:id>/password")
+@permission("gateways.reveal")
+def reveal(id: uuid.UUID) -> Any:
+    return _page(id, operations.reveal(db.get_or_404(Gateway, id)))
+
+
+def _page(id: uuid.UUID, password: str = "") -> str:
+    gateway = db.get_or_404(Gateway, id, options=[joinedload(Gateway.provider)])
+    return render_template(
+        "gateways/show.html",
+        thing=gateway,
+        password=password,
+        routes=some(
+            select(Route).where(Route.gateway_id == id),
+            Route.priority,
+            Route.name,
+            url=url_for("routes.index", gateway_id=id),
+        ),
+        dids=some(
+            select(Did).where(Did.gateway_id == id),
+            Did.number,
+            url=url_for("dids.index", gateway_id=id),
+            options=[selectinload(Did.current).joinedload(Allocation.customer)],
+        ),
+        changes=changes(gateway, GatewaySchema),
+    )
+
+
 @bp.route("/new", methods=["GET", "POST"], defaults={"id": None})
-@bp.route("/<uuid:id>", methods=["GET", "POST"])
+@bp.route("/<uuid:id>/edit", methods=["GET", "POST"])
 @permission("gateways.write")
 def edit(id: uuid.UUID | None) -> Any:
     gateway = db.get_or_404(Gateway, id) if id else Gateway()
-    form = GatewayForm(obj=gateway)
+    form = GatewayForm(obj=gateway, provider_id=request.args.get("provider_id"))
     choices(form.provider_id, db.session.scalars(select(Provider).order_by(Provider.name)))
     if form.validate_on_submit() and form.save(gateway):
-        return saved(gettext("Gateway %(name)s saved.", name=gateway.name), ".index")
+        return saved(gettext("Gateway %(name)s saved.", name=gateway.name), ".show", id=gateway.id)
     return render_template("gateways/edit.html", gateway=gateway, form=form), 422 if form.errors else 200
+
+
+@bp.post("/<uuid:id>/enabled")
+@permission("gateways.write")
+def switch(id: uuid.UUID) -> Any:
+    return details.switch(db.get_or_404(Gateway, id), GatewaySchema)
 
 
 @bp.route("/<uuid:id>/delete", methods=["GET", "POST"])
 @permission("gateways.write")
 def delete(id: uuid.UUID) -> Any:
-    return delete_page(db.get_or_404(Gateway, id), gettext("gateway"), ".index", ".edit")
+    return delete_page(db.get_or_404(Gateway, id), gettext("gateway"), ".index", ".show")

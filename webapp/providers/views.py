@@ -5,18 +5,22 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from flask import Blueprint, render_template
+from flask import Blueprint, render_template, url_for
 from flask_babel import gettext
-from sqlalchemy import select
-from sqlalchemy.orm import selectinload
+from sqlalchemy import func, select
+from sqlalchemy.orm import contains_eager, selectinload
 
+from webapp.details import changes, some
+from webapp.dids.models import Allocation, Did
 from webapp.ext import db
 from webapp.forms import delete_page, form_for
+from webapp.gateways.models import Gateway
 from webapp.pages import saved
 from webapp.paging import matches, page
 from webapp.permissions import permission
 from webapp.providers.models import Provider
 from webapp.providers.schemas import ProviderSchema
+from webapp.routes.models import Route
 
 bp = Blueprint("providers", __name__, url_prefix="/providers")
 
@@ -30,18 +34,49 @@ def index() -> Any:
     return render_template("providers/index.html", page=page(query, Provider.name))
 
 
+@bp.get("/<uuid:id>")
+@permission("providers.read")
+def show(id: uuid.UUID) -> Any:
+    provider = db.get_or_404(Provider, id)
+    statuses = select(Did.status, func.count()).where(Did.provider_id == id).group_by(Did.status).order_by(Did.status)
+    return render_template(
+        "providers/show.html",
+        thing=provider,
+        gateways=some(
+            select(Gateway).where(Gateway.provider_id == id),
+            Gateway.name,
+            url=url_for("gateways.index", provider_id=id),
+        ),
+        routes=some(
+            select(Route).join(Route.gateway).where(Gateway.provider_id == id),
+            Route.priority,
+            Route.name,
+            url=url_for("routes.index", provider_id=id),
+            options=[contains_eager(Route.gateway)],
+        ),
+        statuses=db.session.execute(statuses).all(),
+        dids=some(
+            select(Did).where(Did.provider_id == id),
+            Did.number,
+            url=url_for("dids.index", provider_id=id),
+            options=[selectinload(Did.current).joinedload(Allocation.customer)],
+        ),
+        changes=changes(provider, ProviderSchema),
+    )
+
+
 @bp.route("/new", methods=["GET", "POST"], defaults={"id": None})
-@bp.route("/<uuid:id>", methods=["GET", "POST"])
+@bp.route("/<uuid:id>/edit", methods=["GET", "POST"])
 @permission("providers.write")
 def edit(id: uuid.UUID | None) -> Any:
     provider = db.get_or_404(Provider, id) if id else Provider()
     form = ProviderForm(obj=provider)
     if form.validate_on_submit() and form.save(provider):
-        return saved(gettext("Provider %(name)s saved.", name=provider.name), ".index")
+        return saved(gettext("Provider %(name)s saved.", name=provider.name), ".show", id=provider.id)
     return render_template("providers/edit.html", provider=provider, form=form), 422 if form.errors else 200
 
 
 @bp.route("/<uuid:id>/delete", methods=["GET", "POST"])
 @permission("providers.write")
 def delete(id: uuid.UUID) -> Any:
-    return delete_page(db.get_or_404(Provider, id), gettext("provider"), ".index", ".edit")
+    return delete_page(db.get_or_404(Provider, id), gettext("provider"), ".index", ".show")

@@ -5,18 +5,20 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from flask import Blueprint, render_template
+from flask import Blueprint, render_template, request
 from flask_babel import gettext
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
+from webapp import details
+from webapp.details import changes
 from webapp.ext import db
 from webapp.forms import choices, delete_page, form_for
 from webapp.gateways.models import Gateway
 from webapp.pages import saved
 from webapp.paging import matches, page
 from webapp.permissions import permission
-from webapp.routes import operations
+from webapp.routes import operations, patterns
 from webapp.routes.models import Route
 from webapp.routes.schemas import RouteSchema
 
@@ -33,19 +35,38 @@ def index() -> Any:
     return render_template("routes/index.html", page=page(query, Route.priority, Route.name))
 
 
+@bp.get("/<uuid:id>")
+@permission("routes.read")
+def show(id: uuid.UUID) -> Any:
+    route = db.get_or_404(Route, id, options=[joinedload(Route.gateway).joinedload(Gateway.provider)])
+    return render_template(
+        "routes/show.html",
+        thing=route,
+        words=patterns.in_words(route.pattern),
+        example=patterns.example(route.pattern),
+        changes=changes(route, RouteSchema),
+    )
+
+
 @bp.route("/new", methods=["GET", "POST"], defaults={"id": None})
-@bp.route("/<uuid:id>", methods=["GET", "POST"])
+@bp.route("/<uuid:id>/edit", methods=["GET", "POST"])
 @permission("routes.write")
 def edit(id: uuid.UUID | None) -> Any:
     route = db.get_or_404(Route, id) if id else Route()
-    form = RouteForm(obj=route)
+    form = RouteForm(obj=route, gateway_id=request.args.get("gateway_id"))
     choices(form.gateway_id, db.session.scalars(select(Gateway).order_by(Gateway.name)))
     if form.validate_on_submit() and form.save(route, lambda: operations.save(route)):
-        return saved(gettext("Route %(name)s saved.", name=route.name), ".index")
+        return saved(gettext("Route %(name)s saved.", name=route.name), ".show", id=route.id)
     return render_template("routes/edit.html", route=route, form=form), 422 if form.errors else 200
+
+
+@bp.post("/<uuid:id>/enabled")
+@permission("routes.write")
+def switch(id: uuid.UUID) -> Any:
+    return details.switch(db.get_or_404(Route, id), RouteSchema, operations.save)
 
 
 @bp.route("/<uuid:id>/delete", methods=["GET", "POST"])
 @permission("routes.write")
 def delete(id: uuid.UUID) -> Any:
-    return delete_page(db.get_or_404(Route, id), gettext("route"), ".index", ".edit")
+    return delete_page(db.get_or_404(Route, id), gettext("route"), ".index", ".show")
