@@ -19,6 +19,7 @@ REPEATABLE = (
     "functions/normalise_number.sql",
     "functions/route_call.sql",
     "functions/call_requests.sql",
+    "functions/tariffs.sql",
     "functions/outbox.sql",
     "functions/last_admin.sql",
     "role.sql",

@@ -249,6 +249,8 @@ def _field(info: FieldInfo) -> Any:
     elif info.default is not PydanticUndefined:
         arguments["default"] = info.default
     widget = extra.get("widget")
+    if widget == "hidden":
+        return HiddenField(arguments["label"])
     if kind is bool:
         arguments["render_kw"].pop("required", None)
         return BooleanField(**arguments)
@@ -317,13 +319,25 @@ KINDS = {
 }
 
 
-def delete_page(thing: Managed, kind: str, index: str, edit: str) -> Any:
-    """The page that asks before `thing` (a `kind`, in the reader's language) is deleted, and the deletion itself."""
+def delete_page(
+    thing: Managed,
+    kind: str,
+    index: str,
+    edit: str,
+    *,
+    warning: str = "",
+    delete: Callable[[Any], object] = store.delete,
+    **index_values: Any,
+) -> Any:
+    """The page that asks before `thing` (a `kind`, in the reader's language) is deleted, and the deletion itself.
+
+    `warning` says what goes with it; `index_values` are what the address of the list `index` needs.
+    """
     name, reason = str(thing), ""
     cancel_url = url_for(edit, id=thing.id)
     if request.method == "POST":
         try:
-            store.delete(thing)
+            delete(thing)
         except store.InUse as use:
             reason = in_use(name, use)
         except store.Refused:
@@ -332,8 +346,8 @@ def delete_page(thing: Managed, kind: str, index: str, edit: str) -> Any:
             reason = gettext(CHANGED_MEANWHILE)
         else:
             flash(gettext("%(name)s was deleted.", name=name), "success")
-            return redirect(url_for(index))
-    page = render_template("delete.html", thing=name, kind=kind, reason=reason, cancel_url=cancel_url)
+            return redirect(url_for(index, **index_values))
+    page = render_template("delete.html", thing=name, kind=kind, reason=reason, warning=warning, cancel_url=cancel_url)
     return page, 409 if reason else 200
 
 

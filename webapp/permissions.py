@@ -17,7 +17,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 _READERS = frozenset({"viewer", "operator", "admin"})
 _WRITERS = frozenset({"operator", "admin"})
 _ADMINS = frozenset({"admin"})
-_AREAS = ("dashboard", "customers", "extensions", "dids", "providers", "gateways", "routes")
+_AREAS = ("dashboard", "customers", "extensions", "dids", "providers", "gateways", "routes", "tariffs")
 PERMISSIONS: dict[str, frozenset[str]] = {
     **{f"{area}.read": _READERS for area in _AREAS},
     **{f"{area}.write": _WRITERS for area in _AREAS},
