@@ -255,10 +255,13 @@ KINDS = {
 }
 
 
-def delete_page(thing: Managed, kind: str, index: str, edit: str) -> Any:
-    """The page that asks before `thing` (a `kind`, in the reader's language) is deleted, and the deletion itself."""
+def delete_page(thing: Managed, kind: str, index: str, back: str, lost: str = "") -> Any:
+    """The page that asks before `thing` (a `kind`, in the reader's language) is deleted, and the deletion itself.
+
+    `lost` is what goes with it, or what becomes of things without it, in a sentence.
+    """
     name, reason = str(thing), ""
-    cancel_url = url_for(edit, id=thing.id)
+    cancel_url = url_for(back, id=thing.id)
     if request.method == "POST":
         try:
             store.delete(thing)
@@ -271,7 +274,7 @@ def delete_page(thing: Managed, kind: str, index: str, edit: str) -> Any:
         else:
             flash(gettext("%(name)s was deleted.", name=name), "success")
             return redirect(url_for(index))
-    page = render_template("delete.html", thing=name, kind=kind, reason=reason, cancel_url=cancel_url)
+    page = render_template("delete.html", thing=name, kind=kind, reason=reason, lost=lost, cancel_url=cancel_url)
     return page, 409 if reason else 200
 
 
