@@ -24,6 +24,8 @@ AREAS = (
     "routes",
     "tariffs",
     "tokens",
+    "realtime",
+    "search",
 )
 
 

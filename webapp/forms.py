@@ -323,18 +323,19 @@ def delete_page(
     thing: Managed,
     kind: str,
     index: str,
-    edit: str,
+    back: str,
+    lost: str = "",
     *,
-    warning: str = "",
     delete: Callable[[Any], object] = store.delete,
     **index_values: Any,
 ) -> Any:
     """The page that asks before `thing` (a `kind`, in the reader's language) is deleted, and the deletion itself.
 
-    `warning` says what goes with it; `index_values` are what the address of the list `index` needs.
+    `lost` is what goes with it, or what becomes of things without it, in a sentence; `index_values` are what the
+    address of the list `index` needs.
     """
     name, reason = str(thing), ""
-    cancel_url = url_for(edit, id=thing.id)
+    cancel_url = url_for(back, id=thing.id)
     if request.method == "POST":
         try:
             delete(thing)
@@ -347,7 +348,7 @@ def delete_page(
         else:
             flash(gettext("%(name)s was deleted.", name=name), "success")
             return redirect(url_for(index, **index_values))
-    page = render_template("delete.html", thing=name, kind=kind, reason=reason, warning=warning, cancel_url=cancel_url)
+    page = render_template("delete.html", thing=name, kind=kind, reason=reason, lost=lost, cancel_url=cancel_url)
     return page, 409 if reason else 200
 
 

@@ -25,6 +25,8 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "tokens.write": _ADMINS,
     "extensions.reveal": _WRITERS,  # Secrets are shown to who sets up phones, and to nobody by the way.
     "gateways.reveal": frozenset({"admin"}),
+    "realtime.read": _READERS,
+    "search": _READERS,
     "session": _READERS,  # What everybody may do who is signed in: sign out, choose a language.
 }
 

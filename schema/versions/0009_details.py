@@ -15,4 +15,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute("DROP INDEX public.ix_calls_customer")
+    op.execute("DROP INDEX public.ix_calls_customer, public.ix_search_dids_number, public.ix_search_dids_reversed")

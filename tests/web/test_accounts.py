@@ -143,7 +143,7 @@ def _methods(rule: Rule) -> set[str]:
 
 
 def _address(rule: Rule) -> str:
-    return rule.rule.replace("<uuid:id>", str(uuid4()))
+    return rule.rule.replace("<uuid:id>", str(uuid4())).replace("<kind>", "gateways")
 
 
 def test_every_page_says_who_may_see_it(app: Flask) -> None:

@@ -82,4 +82,5 @@ def switch(id: uuid.UUID) -> Any:
 @bp.route("/<uuid:id>/delete", methods=["GET", "POST"])
 @permission("customers.write")
 def delete(id: uuid.UUID) -> Any:
-    return delete_page(db.get_or_404(Customer, id), gettext("customer"), ".index", ".show")
+    lost = gettext("Its calls stay in the records, and its code in the history of the DIDs it had.")
+    return delete_page(db.get_or_404(Customer, id), gettext("customer"), ".index", ".show", lost)

@@ -6,7 +6,7 @@ import datetime as dt
 import uuid
 from typing import TYPE_CHECKING
 
-from sqlalchemy import CheckConstraint, Computed, ForeignKey, ForeignKeyConstraint, Text, func, text
+from sqlalchemy import CheckConstraint, Computed, ForeignKey, ForeignKeyConstraint, Index, Text, func, text
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -47,6 +47,13 @@ class Did(Managed, Base):
     __table_args__ = (
         CheckConstraint("number ~ '^[1-9][0-9]{7,14}$'", "number"),
         CheckConstraint(f"status IN {STATUSES}", "status"),
+        # A number is searched for by its beginning, or by its end: without the country, or the area either.
+        Index("ix_search_dids_number", "number", postgresql_ops={"number": "text_pattern_ops"}),
+        Index(
+            "ix_search_dids_reversed",
+            func.reverse(number).label("reversed"),
+            postgresql_ops={"reversed": "text_pattern_ops"},
+        ),
     )
 
     @property

@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_babel import gettext, ngettext
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload, selectinload
 
 from webapp import store
@@ -54,7 +54,8 @@ def index() -> Any:
 @bp.get("/<uuid:id>")
 @permission("dids.read")
 def show(id: uuid.UUID) -> Any:
-    did = db.get_or_404(Did, id, options=[joinedload(Did.provider), joinedload(Did.gateway)])
+    current = joinedload(Did.current).options(joinedload(Allocation.customer), joinedload(Allocation.extension))
+    did = db.get_or_404(Did, id, options=[joinedload(Did.provider), joinedload(Did.gateway), current])
     return render_template(
         "dids/show.html",
         thing=did,
@@ -125,7 +126,13 @@ def deallocate(id: uuid.UUID) -> Any:
 @bp.route("/<uuid:id>/delete", methods=["GET", "POST"])
 @permission("dids.write")
 def delete(id: uuid.UUID) -> Any:
-    return delete_page(db.get_or_404(Did, id), gettext("DID"), ".index", ".show")
+    count = db.session.scalar(select(func.count()).where(Allocation.did_id == id)) or 0
+    lost = ngettext(
+        "Its history goes with it: who had it, and when (%(num)s entry).",
+        "Its history goes with it: who had it, and when (%(num)s entries).",
+        count,
+    )
+    return delete_page(db.get_or_404(Did, id), gettext("DID"), ".index", ".show", lost if count else "")
 
 
 def _origins(form: SchemaForm[Any]) -> None:

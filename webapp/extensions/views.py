@@ -87,4 +87,5 @@ def switch(id: uuid.UUID) -> Any:
 @bp.route("/<uuid:id>/delete", methods=["GET", "POST"])
 @permission("extensions.write")
 def delete(id: uuid.UUID) -> Any:
-    return delete_page(db.get_or_404(Extension, id), gettext("extension"), ".index", ".show")
+    lost = gettext("The phone can no longer register, and its secret is gone.")
+    return delete_page(db.get_or_404(Extension, id), gettext("extension"), ".index", ".show", lost)

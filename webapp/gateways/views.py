@@ -92,4 +92,5 @@ def switch(id: uuid.UUID) -> Any:
 @bp.route("/<uuid:id>/delete", methods=["GET", "POST"])
 @permission("gateways.write")
 def delete(id: uuid.UUID) -> Any:
-    return delete_page(db.get_or_404(Gateway, id), gettext("gateway"), ".index", ".show")
+    lost = gettext("Its password is gone, and calls from its addresses are strangers' then.")
+    return delete_page(db.get_or_404(Gateway, id), gettext("gateway"), ".index", ".show", lost)

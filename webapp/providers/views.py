@@ -79,4 +79,5 @@ def edit(id: uuid.UUID | None) -> Any:
 @bp.route("/<uuid:id>/delete", methods=["GET", "POST"])
 @permission("providers.write")
 def delete(id: uuid.UUID) -> Any:
-    return delete_page(db.get_or_404(Provider, id), gettext("provider"), ".index", ".show")
+    lost = gettext("Its price list goes with it; what past calls cost stays in the records.")
+    return delete_page(db.get_or_404(Provider, id), gettext("provider"), ".index", ".show", lost)

@@ -69,4 +69,5 @@ def switch(id: uuid.UUID) -> Any:
 @bp.route("/<uuid:id>/delete", methods=["GET", "POST"])
 @permission("routes.write")
 def delete(id: uuid.UUID) -> Any:
-    return delete_page(db.get_or_404(Route, id), gettext("route"), ".index", ".show")
+    lost = gettext("Calls to such numbers leave by other routes, or not at all if there are none.")
+    return delete_page(db.get_or_404(Route, id), gettext("route"), ".index", ".show", lost)

@@ -1,0 +1,272 @@
+"""The pages of single things: what they say, what they cost, what can be done there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import text
+
+from tests.conftest import Counting
+from tests.web import things
+from tests.web.html import alert, facts, filled_in, rows
+from webapp import details, store
+from webapp.accounts.models import AuditEntry
+from webapp.customers.models import Customer
+from webapp.ext import db
+from webapp.routes.models import Route
+
+
+def _customer(count: int) -> str:
+    acme = things.office("acme")
+    phones = [things.extension(acme, str(100 + n)) for n in range(count)]
+    for did, phone in zip(things.dids(count=count), phones, strict=True):
+        things.allocate(did, acme, phone.extension)
+    for n in range(count):
+        _call(acme, n)
+    return f"/customers/{acme.id}"
+
+
+def _provider(count: int) -> str:
+    norte = things.provider("Norte")
+    for n in range(count):
+        gateway = things.gateway(f"GW{n}", f"10.0.0.{n + 1}", provider_id=norte.id)
+        things.route(f"Route {n}", gateway_id=gateway.id)
+    for n, did in enumerate(things.dids(count=count, provider_id=norte.id)):
+        things.allocate(did, things.trunk(f"t{n}", f"10.1.0.{n + 1}"))
+    return f"/providers/{norte.id}"
+
+
+def _gateway(count: int) -> str:
+    gateway = things.gateway("GW")
+    for n in range(count):
+        things.route(f"Route {n}", gateway_id=gateway.id)
+    for n, did in enumerate(things.dids(count=count, gateway_id=gateway.id)):
+        things.allocate(did, things.trunk(f"t{n}", f"10.1.0.{n + 1}"))
+    return f"/gateways/{gateway.id}"
+
+
+def _extension(count: int) -> str:
+    acme = things.office("acme")
+    phone = things.extension(acme, "100")
+    for did in things.dids(count=count):
+        things.allocate(did, acme, "100")
+    return f"/extensions/{phone.id}"
+
+
+def _did(count: int) -> str:
+    did = things.did()
+    for n in range(count):
+        things.allocate(did, things.trunk(f"t{n}", f"10.1.0.{n + 1}"))
+    return f"/dids/{did.id}"
+
+
+def _call(customer: Customer, n: int) -> None:
+    statement = """
+        INSERT INTO calls (started_at, node, uniqueid, sequence, direction, customer_id, src, dst, disposition,
+                           duration, billsec, price)
+        VALUES (timestamptz '2026-03-01 12:00Z' + make_interval(mins => :n), 'n1', :n, 1, 'outbound', :customer,
+                '100', '551140005678', 'ANSWERED', 70, 65, 0.125)
+    """
+    db.session.execute(text(statement), {"n": n, "customer": customer.id})
+    db.session.commit()
+
+
+@pytest.mark.parametrize(("make", "most"), [(_customer, 8), (_provider, 11), (_gateway, 8), (_extension, 5), (_did, 5)])
+def test_what_a_page_costs_does_not_depend_on_how_much_belongs_to_it(
+    client: FlaskClient, counting: Counting, monkeypatch: pytest.MonkeyPatch, make: Callable[[int], str], most: int
+) -> None:
+    monkeypatch.setattr(details, "FIRST", 5)
+    path = make(7)
+    with counting() as statements:
+        page = client.get(path).text
+    assert len(statements) <= most, statements
+    assert page.count("The first 5 of 7.") >= 1
+    assert "The first 7" not in page
+
+
+def test_a_customer(client: FlaskClient) -> None:
+    path = _customer(1)
+    page = client.get(path).text
+    assert facts(page)["Code"] == "acme"
+    dids, extensions, calls, *_ = _tables(page)
+    assert dids == ["+55 11 4000-1000 100"]
+    assert extensions == ["100 acme-100 Enabled"]
+    assert calls[0].endswith("Outbound 100 551140005678 ANSWERED 1:05 0.125")
+    id = path.split("/")[-1]
+    for area in ("dids", "extensions"):
+        assert f'href="/{area}/?customer_id={id}"' in page
+
+
+def test_a_customer_with_nothing_says_what_to_do(client: FlaskClient, viewer: FlaskClient) -> None:
+    acme = things.office("acme")
+    page = client.get(f"/customers/{acme.id}").text
+    assert "Open a free DID and allocate it to this customer." in page
+    assert "The latest twenty appear here." in page
+    assert f"/extensions/new?customer_id={acme.id}" in page
+    assert "/extensions/new" not in viewer.get(f"/customers/{acme.id}").text
+
+
+def test_a_provider(client: FlaskClient) -> None:
+    path = _provider(2)
+    page = client.get(path).text
+    assert facts(page)["DIDs"] == "Allocated 2"
+    gateways, routes, dids, *_ = _tables(page)
+    assert gateways == ["GW0 10.0.0.1:5060 UDP IP address Enabled", "GW1 10.0.0.2:5060 UDP IP address Enabled"]
+    assert routes == ["100 Route 0 55. GW0 Enabled", "100 Route 1 55. GW1 Enabled"]
+    assert dids == [f"+55 11 4000-100{n} Allocated Customer t{n}" for n in range(2)]
+    for next_step in ("gateways/new", "dids/new"):
+        id = path.split("/")[-1]
+        assert filled_in(client.get(f"/{next_step}?provider_id={id}").text)["provider_id"] == id
+
+
+def test_a_gateway(client: FlaskClient) -> None:
+    page = client.get(_gateway(1)).text
+    routes, dids, *_ = _tables(page)
+    assert routes == ["100 Route 0 55. Enabled"]
+    assert dids == ["+55 11 4000-1000 Allocated Customer t0"]
+    assert facts(page)["Inbound numbers"] == "as they come"
+    assert facts(page)["Register"] == "No: known by its address"
+
+
+def test_an_extension(client: FlaskClient) -> None:
+    page = client.get(_extension(1)).text
+    assert facts(page)["SIP user"] == "acme-100"
+    assert _tables(page)[0] == ["+55 11 4000-1000"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "words", "example"),
+    [
+        ("55.", "Numbers that begin with 55, then at least one more digit.", "551140001234"),
+        (".", "Every number.", "551140001234"),
+        ("!", "Every number.", "551140001234"),
+        ("190", "The number 190, and no other.", "190"),
+        (
+            "0ZX!",
+            "Numbers that begin with 0, then a digit from 1 to 9, then any digit, then whatever follows, or nothing.",
+            "051140001234",
+        ),
+        (
+            "5511[2-5]XXXXXXX",
+            "Numbers that begin with 5511, then one of 2-5, then any 7 digits, and end there.",
+            "551120001234",
+        ),
+        ("NXXX", "Numbers that begin with a digit from 2 to 9, then any 3 digits, and end there.", "5511"),
+        ("*N", "Numbers that begin with *, then a digit from 2 to 9, and end there.", "*5"),
+    ],
+)
+def test_a_route_says_its_pattern_in_words(client: FlaskClient, pattern: str, words: str, example: str) -> None:
+    route = things.route(pattern=pattern)
+    found = facts(client.get(f"/routes/{route.id}").text)
+    assert found["Pattern"] == f"{pattern} {words}"
+    assert found["Example"] == f"{example} is sent as {example}"
+    assert things.asterisk("SELECT :example ~ regex FROM routes", example=example)
+
+
+def test_a_route_says_what_is_sent(client: FlaskClient) -> None:
+    gateway = things.gateway(tech_prefix="77#")
+    route = things.route(gateway_id=gateway.id, strip=2, prepend="0")
+    assert facts(client.get(f"/routes/{route.id}").text)["Example"] == "551140001234 is sent as 77#01140001234"
+    route = things.route("Nothing left", gateway_id=gateway.id, pattern="190", strip=3)
+    assert facts(client.get(f"/routes/{route.id}").text)["Example"] == "190 is not sent: nothing is left of it"
+
+
+# ---- what can be done there
+
+
+@pytest.mark.parametrize(
+    ("area", "make"),
+    [
+        ("customers", things.trunk),
+        ("gateways", things.gateway),
+        ("extensions", lambda: things.extension(things.office())),
+        ("routes", things.route),
+    ],
+)
+def test_switching_off_and_on(client: FlaskClient, area: str, make: Callable[[], Any]) -> None:
+    thing = make()
+    path = f"/{area}/{thing.id}"
+    assert '<input type="hidden" name="enabled" value="no">' in client.get(path).text
+    page = client.post(f"{path}/enabled", data={"enabled": "no"}, follow_redirects=True).text
+    assert alert(page).endswith(" is disabled.")
+    assert not things.one(type(thing), id=thing.id).enabled
+    assert "Changed: Enabled yes → no" in " ".join(rows(page))
+
+    page = client.post(f"{path}/enabled", data={"enabled": "yes"}, follow_redirects=True).text
+    assert alert(page).endswith(" is enabled.")
+    # To say it once more changes nothing, and is no change in the log.
+    client.post(f"{path}/enabled", data={"enabled": "yes"})
+    assert things.one(type(thing), id=thing.id).enabled
+    assert things.count(AuditEntry, action="update", thing_id=thing.id) == 2
+
+
+def test_a_route_is_not_switched_on_into_a_gateway_that_is_off(client: FlaskClient) -> None:
+    route = things.route(gateway_id=things.gateway(enabled=False).id, enabled=False)
+    page = client.post(f"/routes/{route.id}/enabled", data={"enabled": "yes"}, follow_redirects=True).text
+    assert alert(page) == "This gateway is disabled."
+    assert not things.one(Route).enabled
+
+
+def test_switching_what_somebody_changes_in_the_same_moment(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    customer = things.trunk()
+
+    def too_late(*_: Any) -> None:
+        db.session.rollback()
+        raise store.Stale
+
+    monkeypatch.setattr(store, "_commit", too_late)
+    page = client.post(f"/customers/{customer.id}/enabled", data={"enabled": "no"}, follow_redirects=True).text
+    assert alert(page).startswith("Somebody else changed this in the meantime.")
+
+
+def test_what_will_be_lost_is_named(client: FlaskClient) -> None:
+    did, padaria = things.did(), things.trunk()
+    things.allocate(did, padaria)
+    client.post(f"/dids/{did.id}/deallocate")
+    page = client.get(f"/dids/{did.id}/delete").text
+    assert "Its history goes with it: who had it, and when (1 entry)." in page
+    assert "Its calls stay" in client.get(f"/customers/{padaria.id}/delete").text
+
+
+# ---- Asterisk's rows
+
+
+def test_the_rows_that_asterisk_reads(client: FlaskClient, viewer: FlaskClient) -> None:
+    acme = things.office("acme")
+    phone = things.extension(acme, "100")
+    assert f'href="/realtime/extensions/{phone.id}"' in viewer.get(f"/extensions/{phone.id}").text
+    page = viewer.get(f"/realtime/extensions/{phone.id}").text
+    assert re.findall(r"<code>(ps_\w+|extensions)</code></h2>", page) == [
+        "ps_endpoints",
+        "ps_aors",
+        "ps_auths",
+        "extensions",
+    ]
+    assert "<dt>password</dt><dd><code>***</code></dd>" in page
+    assert "secret-of-a-phone" not in page
+    assert f"to-phone,s,1(acme-100,{acme.id})" in page
+
+    assert "Each phone of this customer has rows of its own" in client.get(f"/realtime/customers/{acme.id}").text
+    did = things.did()
+    assert "only while somebody has it" in client.get(f"/realtime/dids/{did.id}").text
+    assert client.get(f"/realtime/users/{did.id}").status_code == 404
+    assert client.get(f"/realtime/gateways/{did.id}").status_code == 404
+
+
+def test_the_rows_of_others_are_not_shown(client: FlaskClient) -> None:
+    first, second = things.gateway("GW1", "10.0.0.1"), things.gateway("GW2", "10.0.0.2")
+    page = client.get(f"/realtime/gateways/{first.id}").text
+    assert "gateway-GW1" in page
+    assert "gateway-GW2" not in page
+    assert str(second.id) not in page
+
+
+def _tables(page: str) -> list[list[str]]:
+    """The rows of each table of a page."""
+    return [rows(table) for table in re.findall(r"<table.*?</table>", page, re.DOTALL)]

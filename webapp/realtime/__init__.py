@@ -1,0 +1,1 @@
+"""What Asterisk reads of each thing, for those who know Asterisk."""

@@ -1,0 +1,1 @@
+"""The search from anywhere: by name, code, number, address or SIP user."""
