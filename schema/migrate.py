@@ -18,6 +18,7 @@ REPEATABLE = (
     "functions/peer_addresses.sql",
     "functions/route_call.sql",
     "functions/call_requests.sql",
+    "functions/tariffs.sql",
     "functions/outbox.sql",
     "role.sql",
 )

@@ -15,4 +15,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute("DROP TABLE public.provider_tariffs")
+    # The functions come from functions/tariffs.sql.
+    op.execute(
+        "DROP FUNCTION IF EXISTS public.tariff_for, public.provider_tariff_for; DROP TABLE public.provider_tariffs"
+    )
