@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import types
 import typing
 import uuid
@@ -23,7 +24,7 @@ from wtforms.widgets import TextArea
 
 from webapp import store
 from webapp.ext import Managed, db
-from webapp.validation import N_, Schema, messages, translated
+from webapp.validation import N_, Schema, messages, operators_zone, translated
 
 S = TypeVar("S", bound=Schema)
 
@@ -151,6 +152,15 @@ class LinesField(ListField):
     widget = TextArea()
 
 
+class MomentField(StringField):
+    """A date and time in the operator's zone."""
+
+    def _value(self) -> str:
+        if isinstance(self.data, dt.datetime):
+            return self.data.astimezone(operators_zone()).replace(tzinfo=None).isoformat(" ").removesuffix(":00")
+        return self.data or ""
+
+
 class KeptPasswordField(PasswordField):
     """A secret that is never shown; left empty, the stored one stays."""
 
@@ -187,6 +197,8 @@ def _field(info: FieldInfo) -> Any:
     elif info.default is not PydanticUndefined:
         arguments["default"] = info.default
     widget = extra.get("widget")
+    if widget == "hidden":
+        return HiddenField(arguments["label"])
     if kind is bool:
         arguments["render_kw"].pop("required", None)
         return BooleanField(**arguments)
@@ -197,6 +209,8 @@ def _field(info: FieldInfo) -> Any:
             validate_choice=False,
             **arguments,
         )
+    if kind is dt.datetime:
+        return MomentField(**arguments)
     if kind is uuid.UUID:
         return SelectField(choices=[], validate_choice=False, coerce=_text, **arguments)
     if widget == "password":
@@ -254,13 +268,25 @@ KINDS = {
 }
 
 
-def delete_page(thing: Managed, kind: str, index: str, edit: str) -> Any:
-    """The page that asks before `thing` (a `kind`, in the reader's language) is deleted, and the deletion itself."""
+def delete_page(
+    thing: Managed,
+    kind: str,
+    index: str,
+    edit: str,
+    *,
+    warning: str = "",
+    delete: Callable[[Any], object] = store.delete,
+    **index_values: Any,
+) -> Any:
+    """The page that asks before `thing` (a `kind`, in the reader's language) is deleted, and the deletion itself.
+
+    `warning` says what goes with it; `index_values` are what the address of the list `index` needs.
+    """
     name, reason = str(thing), ""
     cancel_url = url_for(edit, id=thing.id)
     if request.method == "POST":
         try:
-            store.delete(thing)
+            delete(thing)
         except store.InUse as use:
             reason = in_use(name, use)
         except store.Refused:
@@ -269,8 +295,8 @@ def delete_page(thing: Managed, kind: str, index: str, edit: str) -> Any:
             reason = gettext(CHANGED_MEANWHILE)
         else:
             flash(gettext("%(name)s was deleted.", name=name), "success")
-            return redirect(url_for(index))
-    page = render_template("delete.html", thing=name, kind=kind, reason=reason, cancel_url=cancel_url)
+            return redirect(url_for(index, **index_values))
+    page = render_template("delete.html", thing=name, kind=kind, reason=reason, warning=warning, cancel_url=cancel_url)
     return page, 409 if reason else 200
 
 

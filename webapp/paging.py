@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,14 +29,18 @@ class Page:
     q: str
 
 
-def page(query: Select[Any], *keys: InstrumentedAttribute[Any]) -> Page:
-    """One page of `query` in the order of `keys`, which together are unique, from ?after= on."""
+def page(query: Select[Any], *keys: InstrumentedAttribute[Any], **values: Any) -> Page:
+    """One page of `query` in the order of `keys`, which together are unique, from ?after= on.
+
+    `values` are what else the address of the list holds: ids in its path, filters in its query.
+    """
     texts = [text.replace("\x00", "") for text in request.args.getlist("after")]
     try:
         things, last = keyset(query, keys, texts or None, PAGE)
     except ValueError:
         abort(404)
-    return Page(things, _url(after=last) if last else None, _url() if texts else None, _search())
+    next_url, first_url = _url(**values, after=last) if last else None, _url(**values) if texts else None
+    return Page(things, next_url, first_url, _search())
 
 
 def keyset(
@@ -46,11 +51,16 @@ def keyset(
     ValueError if `after` is no key.
     """
     if after is not None:
-        typed = [key.type.python_type(text) for key, text in zip(keys, after, strict=True)]
+        typed = [_typed(key, text) for key, text in zip(keys, after, strict=True)]
         query = query.where(tuple_(*keys) > tuple_(*typed))
     rows = db.session.execute(query.add_columns(*keys).order_by(*keys).limit(limit + 1)).all()
     last = [str(value) for value in rows[limit - 1][1:]] if len(rows) > limit else []
     return [row[0] for row in rows[:limit]], last
+
+
+def _typed(key: InstrumentedAttribute[Any], text: str) -> Any:
+    kind = key.type.python_type
+    return kind.fromisoformat(text) if kind is dt.datetime else kind(text)
 
 
 def matches(*columns: Column, number: Column | None = None) -> list[ColumnElement[bool]]:

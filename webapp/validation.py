@@ -185,6 +185,11 @@ E164 = Annotated[str, BeforeValidator(_phone_digits), AfterValidator(_e164)]
 E164OrNothing = Annotated[
     str, BeforeValidator(_phone_digits), AfterValidator(lambda number: _e164(number) if number else "")
 ]
+DialledNumber = Annotated[
+    str,
+    BeforeValidator(_phone_digits),
+    AfterValidator(matching(r"[0-9]{1,20}", N_("Use the digits of a telephone number, 20 at the most."))),
+]
 Digits = Annotated[str, AfterValidator(matching(r"[0-9]{0,15}", N_("Use digits only, 15 at the most.")))]
 Prefix = Annotated[
     str,
@@ -241,6 +246,7 @@ Codecs = Annotated[
     BeforeValidator(_split),
     AfterValidator(_distinct),
 ]
+Percent = Annotated[Decimal, Field(ge=-100, le=1000, decimal_places=2), BeforeValidator(_decimal)]
 Moment = Annotated[dt.datetime, BeforeValidator(_moment)]
 Money = Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=6), BeforeValidator(_decimal)]
 

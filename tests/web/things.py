@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from decimal import Decimal
 from typing import Any, TypeVar
 
 from sqlalchemy import func, select, text
@@ -16,6 +18,9 @@ from webapp.extensions.models import Extension
 from webapp.gateways.models import Gateway
 from webapp.providers.models import Provider
 from webapp.routes.models import Route
+from webapp.tariffs.models import PricePlan, ProviderTariff, Tariff
+
+START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)  # From when on tariffs count.
 
 T = TypeVar("T", bound=Base)
 M = TypeVar("M", bound=Managed)
@@ -47,6 +52,20 @@ def route(name: str = "Brazil", **values: Any) -> Route:
     if "gateway_id" not in values:
         values["gateway_id"] = gateway().id
     return _stored(Route(name=name, **{"pattern": "55.", **values}))
+
+
+def price_plan(name: str = "Retail", **values: Any) -> PricePlan:
+    return _stored(PricePlan(name=name, **values))
+
+
+def tariff(plan: PricePlan, prefix: str = "55", price: str = "0.12", **values: Any) -> Tariff:
+    values = {"valid_from": START, **values}
+    return _stored(Tariff(price_plan_id=plan.id, prefix=prefix, price_per_minute=Decimal(price), **values))
+
+
+def deck_line(provider: Provider, prefix: str = "55", cost: str = "0.05", **values: Any) -> ProviderTariff:
+    values = {"valid_from": START, **values}
+    return _stored(ProviderTariff(provider_id=provider.id, prefix=prefix, cost_per_minute=Decimal(cost), **values))
 
 
 def dids(number: str = "551140001000", count: int = 1, **values: Any) -> list[Did]:

@@ -25,7 +25,11 @@ class PricePlan(Managed, Base):
 
     name: Mapped[str] = mapped_column(unique=True)
 
-    tariffs: Mapped[list[Tariff]] = relationship(back_populates="price_plan", cascade="all, delete-orphan")
+    tariffs: Mapped[list[Tariff]] = relationship(
+        back_populates="price_plan",
+        cascade="all, delete-orphan",
+        passive_deletes=True,  # They go with their plan in the database: there may be hundreds of thousands.
+    )
     customers: Mapped[list[Customer]] = relationship(back_populates="price_plan", passive_deletes="all")
 
     def __str__(self) -> str:

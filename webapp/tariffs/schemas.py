@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from webapp.validation import N_, DisplayName, Moment, Money, Note, Prefix, Schema
+from webapp.validation import N_, DialledNumber, DisplayName, Moment, Money, Note, Percent, Prefix, Schema
 
 
 def _now() -> dt.datetime:
@@ -43,8 +43,31 @@ class PricePlanSchema(Schema):
     REFUSALS = {"uq_price_plans_name": ("name", N_("Another price plan has this name."))}
 
 
+class PlanCopySchema(Schema):
+    """A price plan made from another one."""
+
+    name: DisplayName = Field(title=N_("Name"), description=N_("What the new plan is called."))
+    percent: Percent = Field(
+        Decimal(0),
+        title=N_("Change of prices (%)"),
+        description=N_("Added to prices and connect fees; with a minus sign taken off. Costs stay as they are."),
+    )
+
+    REFUSALS = {
+        **PricePlanSchema.REFUSALS,
+        "ck_tariffs_price_fits": ("percent", N_("Some of the prices would become too large.")),
+    }
+
+
+class LookupSchema(Schema):
+    """A question: which line counts for a number at a time?"""
+
+    number: DialledNumber = Field(title=N_("Number"))
+    at: Moment = Field(default_factory=_now, title=N_("At"))
+
+
 class TariffSchema(Schema):
-    price_plan_id: uuid.UUID = Field(title=N_("Price plan"))
+    price_plan_id: uuid.UUID = Field(title=N_("Price plan"), json_schema_extra={"widget": "hidden"})
     prefix: Prefix = PREFIX
     description: Note = DESCRIPTION
     cost_per_minute: Money = Field(
@@ -68,7 +91,7 @@ class TariffSchema(Schema):
 
 
 class ProviderTariffSchema(Schema):
-    provider_id: uuid.UUID = Field(title=N_("Provider"))
+    provider_id: uuid.UUID = Field(title=N_("Provider"), json_schema_extra={"widget": "hidden"})
     prefix: Prefix = PREFIX
     description: Note = DESCRIPTION
     cost_per_minute: Money = Field(title=N_("Cost per minute"))

@@ -1,0 +1,291 @@
+"""Tariffs: price plans with what we sell, and decks with what providers charge."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import Blueprint, render_template, request, url_for
+from flask_babel import gettext, ngettext
+from pydantic import ValidationError
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import InstrumentedAttribute
+
+from webapp import store
+from webapp.customers.models import Customer
+from webapp.ext import db
+from webapp.forms import delete_page, form_for
+from webapp.pages import saved
+from webapp.paging import matches, page
+from webapp.permissions import permission
+from webapp.providers.models import Provider
+from webapp.tariffs import operations, prices
+from webapp.tariffs.models import PricePlan, ProviderTariff, Tariff
+from webapp.tariffs.schemas import LookupSchema, PlanCopySchema, PricePlanSchema, ProviderTariffSchema, TariffSchema
+from webapp.validation import Schema, messages
+
+bp = Blueprint("tariffs", __name__)
+
+PricePlanForm = form_for(PricePlanSchema)
+PlanCopyForm = form_for(PlanCopySchema)
+TariffForm = form_for(TariffSchema)
+ProviderTariffForm = form_for(ProviderTariffSchema)
+
+Line = Tariff | ProviderTariff
+
+
+# ---- price plans
+
+
+@bp.get("/price-plans/")
+@permission("tariffs.read")
+def index() -> Any:
+    plans = page(select(PricePlan).where(*matches(PricePlan.name)), PricePlan.name)
+    ids = [plan.id for plan in plans.things]
+    return render_template(
+        "tariffs/index.html",
+        page=plans,
+        tariffs=_counted(Tariff.price_plan_id, ids),
+        customers=_counted(Customer.price_plan_id, ids),
+        providers=db.session.scalars(select(Provider).where(Provider.type != "numbers").order_by(Provider.name)).all(),
+    )
+
+
+@bp.get("/price-plans/<uuid:id>")
+@permission("tariffs.read")
+def show(id: uuid.UUID) -> Any:
+    plan = db.get_or_404(PricePlan, id)
+    wanted = _wanted("all", "loss")
+    query = select(Tariff).where(Tariff.price_plan_id == id, *matches(Tariff.description, number=Tariff.prefix))
+    if wanted != "all":
+        query = query.where(prices.counts(Tariff, func.now()))
+    if wanted == "loss":
+        query = query.where(prices.is_below_cost())
+    lookup = _lookup(lambda number, at: prices.tariff_for(id, number, at))
+    lines = page(query, Tariff.prefix, Tariff.valid_from, id=id, show=wanted or None)
+    return render_template(
+        "tariffs/show.html",
+        plan=plan,
+        page=lines,
+        show=wanted,
+        lookup=lookup,
+        appraisals=prices.appraise([*lines.things, *lookup.lines]),
+        customers=_counted(Customer.price_plan_id, [id]).get(id, 0),
+        losses=prices.losses(id),
+    )
+
+
+@bp.route("/price-plans/new", methods=["GET", "POST"], defaults={"id": None})
+@bp.route("/price-plans/<uuid:id>/edit", methods=["GET", "POST"])
+@permission("tariffs.write")
+def edit(id: uuid.UUID | None) -> Any:
+    plan = db.get_or_404(PricePlan, id) if id else PricePlan()
+    form = PricePlanForm(obj=plan)
+    if form.validate_on_submit() and form.save(plan):
+        return saved(gettext("Price plan %(name)s saved.", name=plan.name), ".show", id=plan.id)
+    return render_template("tariffs/edit.html", plan=plan, form=form), 422 if form.errors else 200
+
+
+@bp.route("/price-plans/<uuid:id>/copy", methods=["GET", "POST"])
+@permission("tariffs.write")
+def copy(id: uuid.UUID) -> Any:
+    plan = db.get_or_404(PricePlan, id)
+    form = PlanCopyForm()
+    if form.validate_on_submit():
+        try:
+            new_id = operations.copy(plan, form.valid)
+        except store.Refused as refused:
+            form.refuse(refused)
+        else:
+            return saved(gettext("Price plan %(name)s saved.", name=form.valid.name), ".show", id=new_id)
+    return render_template("tariffs/copy.html", plan=plan, form=form), 422 if form.errors else 200
+
+
+@bp.route("/price-plans/<uuid:id>/delete", methods=["GET", "POST"])
+@permission("tariffs.write")
+def delete(id: uuid.UUID) -> Any:
+    plan = db.get_or_404(PricePlan, id)
+    count = operations.tariff_count(id)
+    warning = ngettext("Its %(num)s tariff is lost with it.", "Its %(num)s tariffs are lost with it.", count)
+    return delete_page(
+        plan,
+        gettext("price plan"),
+        ".index",
+        ".show",
+        warning=warning if count else "",
+        delete=operations.delete,
+    )
+
+
+# ---- the tariffs of a plan
+
+
+@bp.route("/price-plans/<uuid:plan_id>/tariffs/new", methods=["GET", "POST"])
+@permission("tariffs.write")
+def new_tariff(plan_id: uuid.UUID) -> Any:
+    plan = db.get_or_404(PricePlan, plan_id)
+    like = _like(Tariff, TariffSchema, Tariff.price_plan_id == plan_id)
+    return _edit_tariff(plan, Tariff(), TariffForm(**like | {"price_plan_id": plan_id}))
+
+
+@bp.route("/tariffs/<uuid:id>/edit", methods=["GET", "POST"])
+@permission("tariffs.write")
+def edit_tariff(id: uuid.UUID) -> Any:
+    tariff = db.get_or_404(Tariff, id)
+    return _edit_tariff(tariff.price_plan, tariff, TariffForm(obj=tariff))
+
+
+def _edit_tariff(plan: PricePlan, tariff: Tariff, form: Any) -> Any:
+    if form.validate_on_submit() and form.save(tariff):
+        message = gettext("Tariff %(prefix)s saved.", prefix=tariff.prefix)
+        return saved(message, ".show", id=tariff.price_plan_id, q=tariff.prefix, show="all")
+    return render_template(
+        "tariffs/edit_line.html",
+        line=tariff,
+        form=form,
+        owner=plan,
+        back_url=url_for(".show", id=plan.id),
+        new_url=url_for(".new_tariff", plan_id=plan.id, like=tariff.id) if tariff.id else "",
+        delete_url=url_for(".delete_tariff", id=tariff.id) if tariff.id else "",
+        has_begun=_has_begun(tariff),
+    ), 422 if form.errors else 200
+
+
+@bp.route("/tariffs/<uuid:id>/delete", methods=["GET", "POST"])
+@permission("tariffs.write")
+def delete_tariff(id: uuid.UUID) -> Any:
+    tariff = db.get_or_404(Tariff, id)
+    return delete_page(
+        tariff, gettext("tariff"), ".show", ".edit_tariff", warning=_what_counts_then(), id=tariff.price_plan_id
+    )
+
+
+# ---- the decks of providers
+
+
+@bp.get("/providers/<uuid:id>/tariffs")
+@permission("tariffs.read")
+def deck(id: uuid.UUID) -> Any:
+    provider = db.get_or_404(Provider, id)
+    wanted = _wanted("all")
+    mine = ProviderTariff.provider_id == id
+    query = select(ProviderTariff).where(mine, *matches(ProviderTariff.description, number=ProviderTariff.prefix))
+    if wanted != "all":
+        query = query.where(prices.counts(ProviderTariff, func.now()))
+    lookup = _lookup(lambda number, at: prices.provider_tariff_for(id, number, at))
+    lines = page(query, ProviderTariff.prefix, ProviderTariff.valid_from, id=id, show=wanted or None)
+    return render_template(
+        "tariffs/deck.html",
+        provider=provider,
+        page=lines,
+        show=wanted,
+        lookup=lookup,
+        appraisals=prices.appraise_deck([*lines.things, *lookup.lines]),
+    )
+
+
+@bp.route("/providers/<uuid:provider_id>/tariffs/new", methods=["GET", "POST"])
+@permission("tariffs.write")
+def new_deck_line(provider_id: uuid.UUID) -> Any:
+    provider = db.get_or_404(Provider, provider_id)
+    like = _like(ProviderTariff, ProviderTariffSchema, ProviderTariff.provider_id == provider_id)
+    return _edit_deck_line(provider, ProviderTariff(), ProviderTariffForm(**like | {"provider_id": provider_id}))
+
+
+@bp.route("/provider-tariffs/<uuid:id>/edit", methods=["GET", "POST"])
+@permission("tariffs.write")
+def edit_deck_line(id: uuid.UUID) -> Any:
+    line = db.get_or_404(ProviderTariff, id)
+    return _edit_deck_line(line.provider, line, ProviderTariffForm(obj=line))
+
+
+def _edit_deck_line(provider: Provider, line: ProviderTariff, form: Any) -> Any:
+    if form.validate_on_submit() and form.save(line):
+        message = gettext("Tariff %(prefix)s saved.", prefix=line.prefix)
+        return saved(message, ".deck", id=line.provider_id, q=line.prefix, show="all")
+    return render_template(
+        "tariffs/edit_line.html",
+        line=line,
+        form=form,
+        owner=provider,
+        back_url=url_for(".deck", id=provider.id),
+        new_url=url_for(".new_deck_line", provider_id=provider.id, like=line.id) if line.id else "",
+        delete_url=url_for(".delete_deck_line", id=line.id) if line.id else "",
+        has_begun=_has_begun(line),
+    ), 422 if form.errors else 200
+
+
+@bp.route("/provider-tariffs/<uuid:id>/delete", methods=["GET", "POST"])
+@permission("tariffs.write")
+def delete_deck_line(id: uuid.UUID) -> Any:
+    line = db.get_or_404(ProviderTariff, id)
+    return delete_page(
+        line, gettext("tariff"), ".deck", ".edit_deck_line", warning=_what_counts_then(), id=line.provider_id
+    )
+
+
+# ---- what they share
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """The question which line counts for a number, as it was typed, and the answer."""
+
+    typed: dict[str, str] = field(default_factory=dict)
+    errors: dict[str, list[str]] = field(default_factory=dict)
+    line: Line | None = None
+
+    @property
+    def lines(self) -> list[Any]:
+        return [self.line] if self.line else []
+
+
+def _lookup(find: Callable[[str, dt.datetime], Line | None]) -> Lookup:
+    """Ask `find` about the number in the query of the page, if there is one."""
+    typed = {name: request.args.get(name, "").strip()[:80] for name in ("number", "at")}
+    if not typed["number"]:
+        return Lookup()
+    try:
+        asked = LookupSchema.model_validate({name: text for name, text in typed.items() if text})
+    except ValidationError as error:
+        return Lookup(typed, messages(error))
+    return Lookup(typed, line=find(asked.number, asked.at))
+
+
+def _wanted(*choices: str) -> str:
+    """Which lines a list shall show: one of the choices, else those that count now."""
+    wanted = request.args.get("show", "")
+    return wanted if wanted in choices else ""
+
+
+def _counted(column: InstrumentedAttribute[Any], ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, int]:
+    """How many things refer to each of `ids`."""
+    query = select(column, func.count()).where(column.in_(ids)).group_by(column)
+    return dict(db.session.execute(query).tuples().all())
+
+
+def _like(kind: prices.Kind, schema: type[Schema], mine: ColumnElement[bool]) -> dict[str, Any]:
+    """What a new line begins with: the values of the line that ?like= names, but for its date."""
+    try:
+        id = uuid.UUID(request.args.get("like", ""))
+    except ValueError:
+        return {}
+    line = db.session.scalar(select(kind).where(kind.id == id, mine))
+    return {name: getattr(line, name) for name in schema.model_fields if name != "valid_from"} if line else {}
+
+
+def _has_begun(line: Line) -> bool:
+    """Whether calls may have been rated by it."""
+    return line.id is not None and line.valid_from <= dt.datetime.now(dt.UTC)
+
+
+def _what_counts_then() -> str:
+    return str(
+        gettext(
+            "Calls that were rated keep their price. For later ones an earlier price of the prefix counts again, "
+            "or else a shorter prefix."
+        )
+    )
