@@ -19,7 +19,7 @@ from flask_login import current_user
 from flask_openapi import APIBlueprint, Tag
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic_core import to_jsonable_python
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.base import ExecutableOption
 
@@ -117,38 +117,45 @@ def resource(
     answer: type[Answer] | None = None,
     options: Sequence[ExecutableOption] = (),
     save: Callable[[Any], object] = store.save,
+    remove: Callable[[Any], object] = store.delete,
     creatable: bool = True,
+    rights: str = "",
+    listing: type[Listing] = Listing,
+    narrowed: Callable[[Any], Sequence[ColumnElement[bool]]] = lambda query: (),
 ) -> type[BaseModel]:
     """Register list, create, read, replace, change and delete of one kind of thing under /api/v1/<area>/.
 
     `order` are the columns a list is sorted by, unique together; `answer` says what is shown of a thing, which is
-    else what the schema takes. The model of a list is returned, for further answers of the area.
+    else what the schema takes. `rights` is the area whose permissions count, if it is another one; `listing` is how to
+    ask for a list where there is more to ask for, and `narrowed` the conditions that follow from it. The model of a
+    list is returned, for further answers of the area.
     """
+    rights = rights or area
     one = answer or _answer(schema)
     many = create_model(f"{one.__name__}List", items=(list[one], ...), next_cursor=(str | None, ...))  # type: ignore[valid-type]
     tags: list[Tag | dict[str, Any]] = [Tag(name=area)]
 
-    @permission(f"{area}.read")
-    def index(query: Listing) -> Response:
-        wanted = select(kind).options(*options).where(*matches(*search))
+    @permission(f"{rights}.read")
+    def index(query: Any) -> Response:
+        wanted = select(kind).options(*options).where(*matches(*search), *narrowed(query))
         things, following = page(wanted, order, query)
         return listed(one, things, following)
 
-    @permission(f"{area}.write")
+    @permission(f"{rights}.write")
     def create(body: Any) -> Response:
         thing = kind()
         return _store(schema, thing, body, save) or make_response(shown(one, thing), 201)
 
-    @permission(f"{area}.read")
+    @permission(f"{rights}.read")
     def read(path: Identified) -> Response:
         return jsonify(shown(one, db.get_or_404(kind, path.id)))
 
-    @permission(f"{area}.write")
+    @permission(f"{rights}.write")
     def replace(path: Identified, body: Any) -> Response:
         thing = db.get_or_404(kind, path.id)
         return _store(schema, thing, body, save) or jsonify(shown(one, thing))
 
-    @permission(f"{area}.write")
+    @permission(f"{rights}.write")
     def change(path: Identified, body: Any) -> Response:
         thing = db.get_or_404(kind, path.id)
         current = {name: getattr(thing, name) for name in schema.model_fields}
@@ -158,17 +165,18 @@ def resource(
             return refused(messages(error))
         return _store(schema, thing, whole, save) or jsonify(shown(one, thing))
 
-    @permission(f"{area}.write")
+    @permission(f"{rights}.write")
     def delete(path: Identified) -> Response:
         thing = db.get_or_404(kind, path.id)
         try:
-            store.delete(thing)
+            remove(thing)
         except store.InUse as use:
             return conflict(in_use(str(thing), use))
         except (store.Refused, store.Stale):
             return conflict(gettext(CHANGED_MEANWHILE))
         return make_response("", 204)
 
+    index.__annotations__["query"] = listing
     create.__annotations__["body"] = replace.__annotations__["body"] = schema
     change.__annotations__["body"] = _partial(schema)
     many_rule, one_rule = f"/{area}/", f"/{area}/<uuid:id>"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from decimal import Decimal
 
 from sqlalchemy import select
@@ -17,9 +18,23 @@ from webapp.extensions.schemas import new_secret
 from webapp.gateways.models import Gateway
 from webapp.providers.models import Provider
 from webapp.routes.models import Route
-from webapp.tariffs.models import PricePlan, Tariff
+from webapp.tariffs.models import PricePlan, ProviderTariff, Tariff
 
 CUSTOMER = "demo"  # The customer whose phones one can register.
+
+SINCE = dt.datetime(2026, 1, 1, 3, tzinfo=dt.UTC)  # From when on its tariffs count: New Year in São Paulo.
+# Prefix, what it is, what a minute costs us and what we sell it for. Mobile numbers begin with 9 after the area code.
+TARIFFS = (
+    ("55", "Brasil, fixo", "0.045", "0.12"),
+    ("5511", "São Paulo, fixo", "0.028", "0.08"),
+    ("55119", "São Paulo, móvel", "0.08", "0.25"),
+    ("55219", "Rio de Janeiro, móvel", "0.08", "0.25"),
+    ("55319", "Belo Horizonte, móvel", "0.085", "0.25"),
+    ("55619", "Brasília, móvel", "0.085", "0.25"),
+    ("1", "Estados Unidos e Canadá", "0.06", "0.19"),
+    ("351", "Portugal, fixo", "0.09", "0.25"),
+    ("3519", "Portugal, móvel", "0.92", "0.85"),
+)
 
 
 def seed() -> bool:
@@ -30,28 +45,13 @@ def seed() -> bool:
     store.save(provider)
     main = Gateway(name="GW_Exemplo_SP", provider_id=provider.id, ip_address="192.0.2.10")
     spare = Gateway(name="GW_Exemplo_RJ", provider_id=provider.id, ip_address="192.0.2.20", tech_prefix="77")
-    plan = PricePlan(
-        name="Varejo",
-        tariffs=[
-            Tariff(
-                prefix="55",
-                description="Brasil",
-                cost_per_minute=Decimal("0.045"),
-                price_per_minute=Decimal("0.12"),
-            ),
-            Tariff(
-                prefix="55119",
-                description="São Paulo, móvel",
-                cost_per_minute=Decimal("0.08"),
-                price_per_minute=Decimal("0.25"),
-            ),
-        ],
-    )
+    plan = PricePlan(name="Varejo", tariffs=[_tariff(*line) for line in TARIFFS])
+    deck = [_deck_line(provider, prefix, name, cost) for prefix, name, cost, _ in TARIFFS]
     trunk = Customer(
         code="padaria", name="Padaria Central (PABX)", type="trunk", trunk_ip=["192.0.2.100"], price_plan=plan
     )
     office = Customer(code=CUSTOMER, name="Escritório Demo", type="extension", price_plan=plan)
-    store.save(main, spare, plan, trunk, office)
+    store.save(main, spare, plan, *deck, trunk, office)
     phones = [
         Extension(customer_id=office.id, extension="100", name="Recepção", secret=new_secret()),
         Extension(customer_id=office.id, extension="101", name="João", secret=new_secret()),
@@ -69,6 +69,26 @@ def seed() -> bool:
     operations.allocate(dids[0], AllocationSchema(customer_id=trunk.id))
     operations.allocate(dids[1], AllocationSchema(customer_id=office.id, destination="100"))
     return True
+
+
+def _tariff(prefix: str, description: str, cost: str, price: str) -> Tariff:
+    return Tariff(
+        prefix=prefix,
+        description=description,
+        cost_per_minute=Decimal(cost),
+        price_per_minute=Decimal(price),
+        valid_from=SINCE,
+    )
+
+
+def _deck_line(provider: Provider, prefix: str, description: str, cost: str) -> ProviderTariff:
+    return ProviderTariff(
+        provider_id=provider.id,
+        prefix=prefix,
+        description=description,
+        cost_per_minute=Decimal(cost),
+        valid_from=SINCE,
+    )
 
 
 def phones() -> list[tuple[str, str]]:

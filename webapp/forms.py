@@ -261,6 +261,8 @@ def _field(info: FieldInfo) -> Any:
             validate_choice=False,
             **arguments,
         )
+    if kind is dt.datetime:
+        return MomentField(**arguments)
     if kind is uuid.UUID:
         return SelectField(choices=[], validate_choice=False, coerce=_text, **arguments)
     if widget == "password":

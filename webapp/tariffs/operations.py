@@ -55,4 +55,8 @@ def delete(plan: PricePlan) -> store.Receipt:
     """Delete a price plan and its tariffs; store.InUse if customers have it."""
     if lost := tariff_count(plan.id):
         store.record("delete", Tariff.__tablename__, plan.id, plan.name, count=lost)
-    return store.delete(plan)
+    try:
+        return store.delete(plan)
+    except store.InUse:
+        db.session.rollback()  # Nothing was lost, so nothing is recorded.
+        raise

@@ -15,7 +15,7 @@ from sqlalchemy.sql.selectable import LateralFromClause
 
 from webapp.ext import db
 from webapp.providers.models import Provider
-from webapp.tariffs.models import ProviderTariff, Tariff
+from webapp.tariffs.models import PricePlan, ProviderTariff, Tariff
 
 Kind = type[Tariff] | type[ProviderTariff]
 
@@ -33,13 +33,21 @@ class Appraisal:
 
 def tariff_for(price_plan_id: uuid.UUID, number: str, at: dt.datetime) -> Tariff | None:
     """The tariff that counts for a number at a time."""
-    return db.session.scalar(select(Tariff).where(Tariff.id.in_(_found("tariff_for", price_plan_id, number, at))))
+    return db.session.scalar(select(Tariff).where(counts_for(Tariff, number, at, price_plan_id)))
 
 
 def provider_tariff_for(provider_id: uuid.UUID, number: str, at: dt.datetime) -> ProviderTariff | None:
     """The line of a provider's deck that counts for a number at a time."""
-    found = _found("provider_tariff_for", provider_id, number, at)
-    return db.session.scalar(select(ProviderTariff).where(ProviderTariff.id.in_(found)))
+    return db.session.scalar(select(ProviderTariff).where(counts_for(ProviderTariff, number, at, provider_id)))
+
+
+def counts_for(kind: Kind, number: str, at: Any, owner_id: uuid.UUID | None = None) -> ColumnElement[bool]:
+    """The condition that a line is the one that counts for a number at a time, of one price plan or deck or of each."""
+    lists: type[PricePlan | Provider] = PricePlan if kind is Tariff else Provider
+    function = func.public.tariff_for if kind is Tariff else func.public.provider_tariff_for
+    line = function(lists.id, number, at).table_valued(column("id")).lateral("line")
+    found = select(line.c.id).select_from(lists).join(line, true())
+    return kind.id.in_(found.where(lists.id == owner_id) if owner_id else found)
 
 
 def counts(kind: Kind, at: Any) -> ColumnElement[bool]:
@@ -54,6 +62,11 @@ def is_below_cost() -> ColumnElement[bool]:
         Tariff.price_per_minute < Tariff.cost_per_minute,
         Tariff.price_per_minute < select(cheapest.c.cost).scalar_subquery(),
     )
+
+
+def owner(kind: Any) -> Any:
+    """The column that says whose line it is."""
+    return kind.provider_id if inspect(kind).mapper.class_ is ProviderTariff else kind.price_plan_id
 
 
 def losses(price_plan_id: uuid.UUID) -> int:
@@ -93,16 +106,10 @@ def appraise_deck(lines: Iterable[ProviderTariff]) -> dict[uuid.UUID, Appraisal]
     return {id: Appraisal(state=state) for id, state in db.session.execute(query)}
 
 
-def _found(function: str, owner_id: uuid.UUID, number: str, at: dt.datetime) -> Any:
-    """The id of the line that an SQL function (functions/tariffs.sql) finds."""
-    line = getattr(func.public, function)(owner_id, number, at).table_valued(column("id"))
-    return select(line.c.id)
-
-
 def _replaced(kind: Kind, at: Any) -> ColumnElement[bool]:
     newer = aliased(kind)
     return exists().where(
-        _owner(newer) == _owner(kind),
+        owner(newer) == owner(kind),
         newer.prefix == kind.prefix,
         newer.valid_from > kind.valid_from,
         newer.valid_from <= at,
@@ -115,11 +122,6 @@ def _state(kind: Kind) -> ColumnElement[str]:
         (_replaced(kind, func.now()), "past"),
         else_="current",
     )
-
-
-def _owner(kind: Any) -> Any:
-    """The column that says whose line it is."""
-    return kind.provider_id if inspect(kind).mapper.class_ is ProviderTariff else kind.price_plan_id
 
 
 def _cheapest(prefix: Any, at: Any) -> LateralFromClause:

@@ -115,7 +115,7 @@ def delete(id: uuid.UUID) -> Any:
         gettext("price plan"),
         ".index",
         ".show",
-        warning=warning if count else "",
+        lost=warning if count else "",
         delete=operations.delete,
     )
 
@@ -159,7 +159,7 @@ def _edit_tariff(plan: PricePlan, tariff: Tariff, form: Any) -> Any:
 def delete_tariff(id: uuid.UUID) -> Any:
     tariff = db.get_or_404(Tariff, id)
     return delete_page(
-        tariff, gettext("tariff"), ".show", ".edit_tariff", warning=_what_counts_then(), id=tariff.price_plan_id
+        tariff, gettext("tariff"), ".show", ".edit_tariff", lost=_what_counts_then(), id=tariff.price_plan_id
     )
 
 
@@ -223,7 +223,7 @@ def _edit_deck_line(provider: Provider, line: ProviderTariff, form: Any) -> Any:
 def delete_deck_line(id: uuid.UUID) -> Any:
     line = db.get_or_404(ProviderTariff, id)
     return delete_page(
-        line, gettext("tariff"), ".deck", ".edit_deck_line", warning=_what_counts_then(), id=line.provider_id
+        line, gettext("tariff"), ".deck", ".edit_deck_line", lost=_what_counts_then(), id=line.provider_id
     )
 
 
