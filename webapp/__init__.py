@@ -13,7 +13,18 @@ if TYPE_CHECKING:
 
 # One folder for each thing an operator sees; its pages are in views.py.
 # Those with an api.py are there for programs too.
-AREAS = ("accounts", "dashboard", "customers", "extensions", "dids", "providers", "gateways", "routes")
+AREAS = (
+    "accounts",
+    "dashboard",
+    "customers",
+    "extensions",
+    "dids",
+    "providers",
+    "gateways",
+    "routes",
+    "settings",
+    "dialling",
+)
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -62,7 +73,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     db.init_app(app)
     csrf.init_app(app)
     login.init_app(app)
-    babel.init_app(app, locale_selector=pages.locale)
+    babel.init_app(app, locale_selector=pages.locale, timezone_selector=pages.time_zone)
     for area in AREAS:
         app.register_blueprint(import_module(f"webapp.{area}.views").bp)
         if find_spec(f"webapp.{area}.api"):

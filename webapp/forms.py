@@ -254,8 +254,11 @@ KINDS = {
 }
 
 
-def delete_page(thing: Managed, kind: str, index: str, edit: str) -> Any:
-    """The page that asks before `thing` (a `kind`, in the reader's language) is deleted, and the deletion itself."""
+def delete_page(thing: Managed, kind: str, index: str, edit: str, **values: Any) -> Any:
+    """The page that asks before `thing` (a `kind`, in the reader's language) is deleted, and the deletion itself.
+
+    `values` tell which list it was in, where there are several.
+    """
     name, reason = str(thing), ""
     cancel_url = url_for(edit, id=thing.id)
     if request.method == "POST":
@@ -269,7 +272,7 @@ def delete_page(thing: Managed, kind: str, index: str, edit: str) -> Any:
             reason = gettext(CHANGED_MEANWHILE)
         else:
             flash(gettext("%(name)s was deleted.", name=name), "success")
-            return redirect(url_for(index))
+            return redirect(url_for(index, **values))
     page = render_template("delete.html", thing=name, kind=kind, reason=reason, cancel_url=cancel_url)
     return page, 409 if reason else 200
 

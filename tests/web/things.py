@@ -8,6 +8,7 @@ from sqlalchemy import func, select, text
 
 from webapp import store
 from webapp.customers.models import Customer
+from webapp.dialling.models import NumberRule
 from webapp.dids import operations
 from webapp.dids.models import Did
 from webapp.dids.schemas import AllocationSchema, DidRangeSchema
@@ -47,6 +48,10 @@ def route(name: str = "Brazil", **values: Any) -> Route:
     if "gateway_id" not in values:
         values["gateway_id"] = gateway().id
     return _stored(Route(name=name, **{"pattern": "55.", **values}))
+
+
+def number_rule(**values: Any) -> NumberRule:
+    return _stored(NumberRule(**{"position": 1, "pattern": "0.", "strip": 1, **values}))
 
 
 def dids(number: str = "551140001000", count: int = 1, **values: Any) -> list[Did]:
