@@ -26,6 +26,8 @@ AREAS = (
     "tokens",
     "realtime",
     "search",
+    "settings",
+    "dialling",
 )
 
 
@@ -79,7 +81,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     db.init_app(app)
     csrf.init_app(app)
     login.init_app(app)
-    babel.init_app(app, locale_selector=pages.locale)
+    babel.init_app(app, locale_selector=pages.locale, timezone_selector=pages.time_zone)
     for area in AREAS:
         app.register_blueprint(import_module(f"webapp.{area}.views").bp)
         if find_spec(f"webapp.{area}.api"):

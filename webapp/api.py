@@ -158,12 +158,7 @@ def resource(
     @permission(f"{rights}.write")
     def change(path: Identified, body: Any) -> Response:
         thing = db.get_or_404(kind, path.id)
-        current = {name: getattr(thing, name) for name in schema.model_fields}
-        try:
-            whole = schema.model_validate(current | body.model_dump(exclude_unset=True))
-        except ValidationError as error:
-            return refused(messages(error))
-        return _store(schema, thing, whole, save) or jsonify(shown(one, thing))
+        return _change(schema, thing, body, save) or jsonify(shown(one, thing))
 
     @permission(f"{rights}.write")
     def delete(path: Identified) -> Response:
@@ -188,6 +183,32 @@ def resource(
     bp.patch(one_rule, tags=tags, responses={200: one}, endpoint=f"{area}_change")(change)
     bp.delete(one_rule, tags=tags, responses={204: None}, endpoint=f"{area}_delete")(delete)
     return many
+
+
+def single(area: str, schema: type[Schema], find: Callable[[], Managed]) -> None:
+    """Register read, replace and change of what there is one of, under /api/v1/<area>/."""
+    one = _answer(schema)
+    tags: list[Tag | dict[str, Any]] = [Tag(name=area)]
+
+    @permission(f"{area}.read")
+    def read() -> Response:
+        return jsonify(shown(one, find()))
+
+    @permission(f"{area}.write")
+    def replace(body: Any) -> Response:
+        thing = find()
+        return _store(schema, thing, body, store.save) or jsonify(shown(one, thing))
+
+    @permission(f"{area}.write")
+    def change(body: Any) -> Response:
+        thing = find()
+        return _change(schema, thing, body, store.save) or jsonify(shown(one, thing))
+
+    replace.__annotations__["body"] = schema
+    change.__annotations__["body"] = _partial(schema)
+    bp.get(f"/{area}/", tags=tags, responses={200: one}, endpoint=f"{area}_read")(read)
+    bp.put(f"/{area}/", tags=tags, responses={200: one}, endpoint=f"{area}_replace")(replace)
+    bp.patch(f"/{area}/", tags=tags, responses={200: one}, endpoint=f"{area}_change")(change)
 
 
 # ---- answers
@@ -235,6 +256,16 @@ def _store(schema: type[Schema], thing: Managed, valid: Any, save: Callable[[Any
         if name not in SECRETS or name in valid.model_fields_set or not getattr(thing, name):
             setattr(thing, name, getattr(valid, name))
     return attempt(schema, lambda: save(thing))
+
+
+def _change(schema: type[Schema], thing: Managed, body: BaseModel, save: Callable[[Any], object]) -> Response | None:
+    """Store what is said; what is not said stays as it is."""
+    current = {name: getattr(thing, name) for name in schema.model_fields}
+    try:
+        whole = schema.model_validate(current | body.model_dump(exclude_unset=True))
+    except ValidationError as error:
+        return refused(messages(error))
+    return _store(schema, thing, whole, save)
 
 
 # ---- models

@@ -50,7 +50,7 @@ def seed() -> bool:
     trunk = Customer(
         code="padaria", name="Padaria Central (PABX)", type="trunk", trunk_ip=["192.0.2.100"], price_plan=plan
     )
-    office = Customer(code=CUSTOMER, name="Escritório Demo", type="extension", price_plan=plan)
+    office = Customer(code=CUSTOMER, name="Escritório Demo", type="extension", price_plan=plan, number_rules="brazil")
     store.save(main, spare, plan, *deck, trunk, office)
     phones = [
         Extension(customer_id=office.id, extension="100", name="Recepção", secret=new_secret()),

@@ -22,7 +22,7 @@ from flask import (
     session,
     url_for,
 )
-from flask_babel import format_decimal, get_locale, gettext, lazy_gettext
+from flask_babel import format_currency, format_decimal, get_locale, gettext, lazy_gettext
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException, InternalServerError
@@ -31,6 +31,8 @@ from werkzeug.wrappers import Response as BaseResponse
 from webapp import logs, typed
 from webapp.ext import login
 from webapp.permissions import may
+from webapp.settings import operations as settings
+from webapp.settings.schemas import SettingsSchema
 
 log = structlog.get_logger()
 
@@ -41,16 +43,17 @@ Answer = tuple[str | Response, int] | BaseResponse
 
 @dataclass(frozen=True)
 class Entry:
-    """A line of the sidebar."""
+    """A line of the sidebar, or a tab of one that has several pages."""
 
     endpoint: str
     label: Any  # A lazy text, for the language is known only when it is shown.
     icon: str
     section: str = ""
+    tabs: tuple[Entry, ...] = ()
 
     @property
     def active(self) -> bool:
-        return (request.blueprint or "") == self.endpoint.split(".")[0]
+        return (request.blueprint or "") in {entry.endpoint.split(".")[0] for entry in (self, *self.tabs)}
 
     @property
     def allowed(self) -> bool:
@@ -58,6 +61,11 @@ class Entry:
         return may(vars(current_app.view_functions[self.endpoint])["permission"])
 
 
+SETTINGS = (
+    Entry("settings.index", lazy_gettext("Company"), "settings"),
+    Entry("dialling.index", lazy_gettext("Dialling"), "phone-outgoing"),
+    Entry("tokens.index", lazy_gettext("API tokens"), "key"),
+)
 NAVIGATION = (
     Entry("dashboard.index", lazy_gettext("Dashboard"), "layout-dashboard"),
     Entry("customers.index", lazy_gettext("Customers"), "users"),
@@ -67,7 +75,7 @@ NAVIGATION = (
     Entry("gateways.index", lazy_gettext("Gateways"), "server-2"),
     Entry("routes.index", lazy_gettext("Routes"), "route"),
     Entry("tariffs.index", lazy_gettext("Tariffs"), "coins"),
-    Entry("tokens.index", lazy_gettext("API tokens"), "key"),
+    Entry("settings.index", lazy_gettext("Settings"), "settings", tabs=SETTINGS),
 )
 
 
@@ -76,6 +84,16 @@ def locale() -> str:
     may be what an error page has to tell about."""
     chosen = session.get("language", "")
     return chosen if chosen in LANGUAGES else _browser_language()
+
+
+def time_zone() -> str:
+    """The company's."""
+    return settings.current().time_zone
+
+
+def brand() -> str:
+    """Whose program this is: the company's, once it has said its name."""
+    return settings.current().company_name or "Asterisk Admin"
 
 
 def _browser_language() -> str:
@@ -91,8 +109,8 @@ def register(app: Flask) -> None:
     """Give the application what its pages share."""
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
-    app.jinja_env.filters.update(phone=phone, when=when, money=money, minutes=minutes)
-    app.jinja_env.globals.update(navigation=NAVIGATION, may=may, get_locale=get_locale)
+    app.jinja_env.filters.update(phone=phone, when=when, money=money, amount=amount, minutes=minutes)
+    app.jinja_env.globals.update(navigation=NAVIGATION, may=may, brand=brand, get_locale=get_locale)
     app.before_request(logs.begin_request)
     app.after_request(secure)
     app.after_request(logs.log_request)
@@ -118,6 +136,11 @@ def money(amount: Decimal) -> str:
 def minutes(seconds: int) -> str:
     """A length of time as a telephone shows it: 1:05."""
     return f"{seconds // 60}:{seconds % 60:02}"
+
+
+def amount(value: Decimal) -> str:
+    """An amount of money in the company's currency and the reader's spelling: R$ 1.234,50."""
+    return str(format_currency(value, settings.current().currency))
 
 
 def when(moment: dt.datetime | None) -> str:
@@ -195,6 +218,7 @@ def _page(code: int, title: str, sentence: str) -> Answer:
         return jsonify(error=f"{title}. {sentence}"), code
     # Who is signed in, if that is not known yet, nobody asks any more: the database may be what failed.
     g.setdefault("_login_user", login.anonymous_user())
+    g.setdefault("settings", SettingsSchema())
     return render_template("error.html", title=title, sentence=sentence, request_id=g.get("request_id", "")), code
 
 

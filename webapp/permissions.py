@@ -17,14 +17,26 @@ View = TypeVar("View", bound=Callable[..., Any])
 _READERS = frozenset({"viewer", "operator", "admin"})
 _WRITERS = frozenset({"operator", "admin"})
 _ADMINS = frozenset({"admin"})
-_AREAS = ("dashboard", "customers", "extensions", "dids", "providers", "gateways", "routes", "tariffs")
+_AREAS = (
+    "dashboard",
+    "customers",
+    "extensions",
+    "dids",
+    "providers",
+    "gateways",
+    "routes",
+    "tariffs",
+    "number-rules",
+)
 PERMISSIONS: dict[str, frozenset[str]] = {
     **{f"{area}.read": _READERS for area in _AREAS},
     **{f"{area}.write": _WRITERS for area in _AREAS},
+    "settings.read": _READERS,
+    "settings.write": _ADMINS,
     "tokens.read": _ADMINS,
     "tokens.write": _ADMINS,
     "extensions.reveal": _WRITERS,  # Secrets are shown to who sets up phones, and to nobody by the way.
-    "gateways.reveal": frozenset({"admin"}),
+    "gateways.reveal": _ADMINS,
     "realtime.read": _READERS,
     "search": _READERS,
     "session": _READERS,  # What everybody may do who is signed in: sign out, choose a language.

@@ -190,6 +190,7 @@ Prefix = Annotated[
     AfterValidator(matching(r"[0-9]{1,15}", N_("Use 1 to 15 digits, country code first, such as 5511."))),
 ]
 DialString = Annotated[str, AfterValidator(matching(r"[0-9*#]{0,15}", N_("Use digits, * and # only, 15 at the most.")))]
+AreaCode = Annotated[str, AfterValidator(matching(r"[0-9]{0,5}", N_("Use digits only, 5 at the most.")))]
 ExtensionNumber = Annotated[str, AfterValidator(matching(r"[0-9]{2,6}", N_("Use 2 to 6 digits.")))]
 Pattern = Annotated[str, Field(max_length=80), AfterValidator(_pattern)]
 IpAddress = Annotated[str, AfterValidator(_address)]
@@ -205,6 +206,12 @@ HostName = Annotated[
     AfterValidator(
         matching(r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.|$))*", N_("This is not a host name."))
     ),
+]
+DialCodes = Annotated[
+    list[Annotated[str, AfterValidator(matching(r"[0-9*#]{2,8}", N_("Use 2 to 8 digits for each.")))]],
+    Field(min_length=1, max_length=50),
+    BeforeValidator(_split),
+    AfterValidator(_distinct),
 ]
 Port = Annotated[int, Field(ge=1, le=65535)]
 QualifyFrequency = Annotated[int, Field(ge=0, le=3600)]  # Seconds between two OPTIONS; 0: none.

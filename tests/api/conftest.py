@@ -40,6 +40,7 @@ class Program:
     def _send(self, method: str, path: str, **values: Any) -> Any:
         g.pop("_login_user", None)  # The tests' own context would keep who asked before.
         g.pop("_flask_babel", None)
+        g.pop("settings", None)
         return self.client.open(f"/api/v1{path}", method=method, headers=self.headers, **values)
 
 

@@ -191,6 +191,13 @@ def every_page(site: Site) -> dict[str, str]:
             "dids-allocate": f"/dids/{free}/allocate",
             "dids-reallocate": f"/dids/{taken}/allocate",
             "dids-delete": f"/dids/{free}/delete",
+            "settings": "/settings/",
+            "dialling-company": "/dialling/?number=0+15+11+98765-4321",
+            "dialling-new": "/dialling/new",
+            **{
+                f"dialling-{name}": f"/dialling/?customer_id={one(Customer, Customer.type == kind)}&number={number}"
+                for name, kind, number in (("route", "extension", "01511987654321"), ("refused", "trunk", "4499"))
+            },
             "missing": "/nowhere",
         }
 

@@ -65,6 +65,8 @@ FORMS: dict[str, Callable[[], str]] = {
     "new DIDs": lambda: "/dids/new",
     "DID": lambda: f"/dids/{things.did().id}/edit",
     "allocation": _allocation,
+    "new number rule": lambda: "/dialling/new",
+    "number rule": lambda: f"/dialling/{things.number_rule().id}/edit",
 }
 # The others have the same fields as a form for what is new.
 THOROUGHLY = {name for name in FORMS if name.startswith("new ")} | {"allocation"}

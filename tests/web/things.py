@@ -11,6 +11,7 @@ from sqlalchemy import func, select, text
 
 from webapp import store
 from webapp.customers.models import Customer
+from webapp.dialling.models import NumberRule
 from webapp.dids import operations
 from webapp.dids.models import Did
 from webapp.dids.schemas import AllocationSchema, DidRangeSchema
@@ -67,6 +68,10 @@ def tariff(plan: PricePlan, prefix: str = "55", price: str = "0.12", **values: A
 def deck_line(provider: Provider, prefix: str = "55", cost: str = "0.05", **values: Any) -> ProviderTariff:
     values = {"valid_from": START, **values}
     return _stored(ProviderTariff(provider_id=provider.id, prefix=prefix, cost_per_minute=Decimal(cost), **values))
+
+
+def number_rule(**values: Any) -> NumberRule:
+    return _stored(NumberRule(**{"position": 1, "pattern": "0.", "strip": 1, **values}))
 
 
 def dids(number: str = "551140001000", count: int = 1, **values: Any) -> list[Did]:

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from webapp.validation import (
     N_,
+    AreaCode,
     Codecs,
     CustomerCode,
     DisplayName,
@@ -41,6 +42,25 @@ class CustomerSchema(Schema):
         "",
         title=N_("Default caller number"),
         description=N_("Shown when a call presents no number of the customer's own."),
+    )
+    number_rules: Literal["e164", "brazil", "company", "own"] = Field(
+        "e164",
+        title=N_("Numbers are dialled"),
+        description=N_("How a dialled number becomes one with country code, by which routes and tariffs find it."),
+        json_schema_extra={
+            "choices": {
+                "e164": N_("With country code (E.164)"),
+                "brazil": N_("As people in Brazil dial"),
+                "company": N_("By the company's rules"),
+                "own": N_("By rules of its own"),
+            }
+        },
+    )
+    area_code: AreaCode = Field(
+        "",
+        title=N_("Area code"),
+        description=N_("Local numbers are in this area; empty: the company's."),
+        json_schema_extra={"attributes": {"inputmode": "numeric"}},
     )
     trunk_ip: IpNetworks = Field(
         [],

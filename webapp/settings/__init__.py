@@ -1,1 +1,1 @@
-"""Settings: the nodes that carry our calls."""
+"""Settings: what the company has settled, and the nodes that carry our calls."""

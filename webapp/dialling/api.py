@@ -1,0 +1,67 @@
+"""Rules about dialled numbers, for programs, and what becomes of a number."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from flask import Response, jsonify
+from flask_openapi import Tag
+from pydantic import BaseModel, Field
+from pydantic_core import to_jsonable_python
+
+from webapp.api import Identified, bp, resource
+from webapp.customers.models import Customer
+from webapp.dialling import operations
+from webapp.dialling.models import NumberRule
+from webapp.dialling.schemas import NumberRuleSchema
+from webapp.ext import db
+from webapp.permissions import permission
+
+resource(
+    "number-rules",
+    NumberRule,
+    NumberRuleSchema,
+    order=[NumberRule.position, NumberRule.id],
+    search=[NumberRule.pattern, NumberRule.description],
+    save=operations.save,
+)
+
+
+class Dialled(BaseModel):
+    number: str = Field(min_length=1, max_length=80, description="As it is dialled.")
+
+
+class Step(BaseModel):
+    rule: str
+    pattern: str
+    before: str
+    after: str
+
+
+class Way(BaseModel):
+    gateway_id: uuid.UUID
+    gateway: str
+    number: str = Field(description="As it is sent to the gateway.")
+
+
+class Normalized(BaseModel):
+    """What is meant by a number, and where a call to it would go: nothing is dialled."""
+
+    dialled: str
+    number: str = Field(description="E.164 digits if a rule knows it, else as dialled.")
+    emergency: bool
+    steps: list[Step]
+    verdict: str = Field(description="route, did, internal or refused.")
+    reason: str = Field(description="Why it is refused.")
+    cause: int = Field(description="Q.850 cause of a refusal.")
+    caller_id: str
+    legs: list[Way] = Field(description="The gateways, in the order in which they are tried.")
+
+
+@bp.get("/customers/<uuid:id>/normalize", tags=[Tag(name="customers")], responses={200: Normalized})
+@permission("customers.read")
+def normalize(path: Identified, query: Dialled) -> Response:
+    customer = db.get_or_404(Customer, path.id)
+    answer: Any = to_jsonable_python(operations.try_number(customer, query.number))
+    return jsonify(answer)

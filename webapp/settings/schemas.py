@@ -1,0 +1,73 @@
+"""What the company may settle."""
+
+from __future__ import annotations
+
+import zoneinfo
+from functools import cache
+from typing import Annotated
+
+from babel.numbers import is_currency
+from pydantic import AfterValidator, Field
+
+from webapp.validation import N_, AreaCode, DialCodes, Schema, matching, refuse
+
+
+@cache
+def time_zones() -> tuple[str, ...]:
+    """The time zones of places people live in."""
+    return tuple(sorted(name for name in zoneinfo.available_timezones() if "/" in name and not name.startswith("Etc/")))
+
+
+def _time_zone(text: str) -> str:
+    if text not in time_zones():
+        raise refuse(N_("Choose a time zone such as America/Sao_Paulo."))
+    return text
+
+
+def _currency(text: str) -> str:
+    if not is_currency(text):
+        raise refuse(N_("Write the three letters of a currency, such as BRL."))
+    return text
+
+
+class SettingsSchema(Schema):
+    company_name: Annotated[
+        str,
+        Field(max_length=40),
+        AfterValidator(matching(r"[^\x00-\x1f\x7f]*", N_("Line breaks and control characters are not allowed."))),
+    ] = Field("", title=N_("Company"), description=N_("Shown above the menu and in the title of every page."))
+    currency: Annotated[str, AfterValidator(str.upper), AfterValidator(_currency)] = Field(
+        "BRL",
+        title=N_("Currency"),
+        description=N_("Three letters, such as BRL. Amounts are shown in it, none is converted."),
+        json_schema_extra={"attributes": {"maxlength": 3}},
+    )
+    time_zone: Annotated[str, AfterValidator(_time_zone)] = Field(
+        "America/Sao_Paulo",
+        title=N_("Time zone"),
+        description=N_("Times are shown in it."),
+        json_schema_extra={"attributes": {"list": "time-zones"}},
+    )
+    country_code: Annotated[str, AfterValidator(matching(r"[1-9][0-9]{0,2}", N_("Use 1 to 3 digits.")))] = Field(
+        "55", title=N_("Country code"), description=N_("What number rules put in place of {country}.")
+    )
+    area_code: AreaCode = Field(
+        "11",
+        title=N_("Area code"),
+        description=N_("Local numbers are in this area, unless the customer has another one."),
+    )
+    emergency_numbers: DialCodes = Field(
+        ["112", "180", "188", "190", "191", "192", "193", "194", "197", "198", "199", "911"],
+        title=N_("Emergency numbers"),
+        description=N_("Every customer reaches them, one that is disabled too. They need a route."),
+    )
+    quarantine_days: Annotated[int, Field(ge=0, le=365)] = Field(
+        30,
+        title=N_("DIDs rest (days)"),
+        description=N_("How long a number rests after a customer gave it back; 0: it is free at once."),
+    )
+    call_requests_days: Annotated[int, Field(ge=1, le=365)] = Field(
+        90,
+        title=N_("Keep routing decisions (days)"),
+        description=N_("Why each call went where it went is kept so long, and then deleted for good."),
+    )
