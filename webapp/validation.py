@@ -5,13 +5,15 @@ One schema per thing validates the form, the API and the import, so a bad value 
 
 from __future__ import annotations
 
+import datetime as dt
 import ipaddress
 import re
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar
+from zoneinfo import ZoneInfo
 
-from flask_babel import gettext
+from flask_babel import get_timezone, gettext
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
@@ -65,6 +67,32 @@ def _without_zone(text: str) -> str:
     if "%" in text:
         raise ValueError(text)
     return text
+
+
+def _prefix_digits(value: Any) -> Any:
+    """+55 (11) is 5511. A hyphen stays, and is refused: 5511-19 may mean a prefix, and may mean nine of them."""
+    return re.sub(r"[\s()]", "", value).removeprefix("+") if isinstance(value, str) else value
+
+
+def _moment(value: Any) -> dt.datetime:
+    """An instant, written as ISO 8601 or as in Brazil; without an offset it is meant in the operator's time zone."""
+    try:
+        if isinstance(value, str):
+            iso = re.sub(r"^(\d{1,2})/(\d{1,2})/(\d{4})", lambda m: f"{m[3]}-{m[2]:0>2}-{m[1]:0>2}", value.strip())
+            value = dt.datetime.fromisoformat(iso)
+        if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
+            value = dt.datetime.combine(value, dt.time())
+        # Others are mistakes of typing, and near the ends of the calendar a time zone leads out of it.
+        if isinstance(value, dt.datetime) and 2000 <= value.year < 2100:
+            return value if value.tzinfo else value.replace(tzinfo=operators_zone())
+    except ValueError:
+        pass
+    raise refuse(N_("Use a date, with a time if you like: 2026-12-31, 31/12/2026 or 31/12/2026 14:30."))
+
+
+def operators_zone() -> ZoneInfo:
+    """The time zone in which the operator reads and writes times."""
+    return ZoneInfo(str(get_timezone()))
 
 
 def _address(text: str) -> str:
@@ -158,6 +186,11 @@ E164OrNothing = Annotated[
     str, BeforeValidator(_phone_digits), AfterValidator(lambda number: _e164(number) if number else "")
 ]
 Digits = Annotated[str, AfterValidator(matching(r"[0-9]{0,15}", N_("Use digits only, 15 at the most.")))]
+Prefix = Annotated[
+    str,
+    BeforeValidator(_prefix_digits),
+    AfterValidator(matching(r"[0-9]{1,15}", N_("Use 1 to 15 digits, country code first, such as 5511."))),
+]
 DialString = Annotated[str, AfterValidator(matching(r"[0-9*#]{0,15}", N_("Use digits, * and # only, 15 at the most.")))]
 ExtensionNumber = Annotated[str, AfterValidator(matching(r"[0-9]{2,6}", N_("Use 2 to 6 digits.")))]
 Pattern = Annotated[str, Field(max_length=80), AfterValidator(_pattern)]
@@ -208,6 +241,7 @@ Codecs = Annotated[
     BeforeValidator(_split),
     AfterValidator(_distinct),
 ]
+Moment = Annotated[dt.datetime, BeforeValidator(_moment)]
 Money = Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=6), BeforeValidator(_decimal)]
 
 # The words for what pydantic itself refuses. Values in braces come from pydantic's error context.
