@@ -19,6 +19,7 @@ REPEATABLE = (
     "functions/route_call.sql",
     "functions/call_requests.sql",
     "functions/outbox.sql",
+    "functions/quarantine.sql",
     "role.sql",
 )
 

@@ -5,6 +5,7 @@ from webapp.customers.models import Customer
 from webapp.dids.models import Allocation, Did
 from webapp.extensions.models import Extension
 from webapp.gateways.models import Gateway
+from webapp.imports.models import DidLine, Import, ImportChange, ImportFile, TariffLine
 from webapp.providers.models import Provider
 from webapp.routes.models import Route
 from webapp.settings.models import Node, OutboxEntry
@@ -15,8 +16,12 @@ __all__ = [
     "AuditEntry",
     "Customer",
     "Did",
+    "DidLine",
     "Extension",
     "Gateway",
+    "Import",
+    "ImportChange",
+    "ImportFile",
     "Node",
     "OutboxEntry",
     "PricePlan",
@@ -24,5 +29,6 @@ __all__ = [
     "ProviderTariff",
     "Route",
     "Tariff",
+    "TariffLine",
     "User",
 ]

@@ -6,7 +6,7 @@ import datetime as dt
 import uuid
 from typing import TYPE_CHECKING
 
-from sqlalchemy import CheckConstraint, Computed, ForeignKey, ForeignKeyConstraint, Text, func, text
+from sqlalchemy import CheckConstraint, Computed, ForeignKey, ForeignKeyConstraint, Index, Text, func, text
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -34,6 +34,7 @@ class Did(Managed, Base):
     )  # Where its calls come in.
     status: Mapped[str] = mapped_column(server_default="available")
     description: Mapped[str] = mapped_column(server_default="")
+    quarantine_until: Mapped[dt.datetime | None]  # Until when it rests before somebody else gets it.
 
     provider: Mapped[Provider] = relationship(back_populates="dids")
     gateway: Mapped[Gateway | None] = relationship(back_populates="dids")
@@ -47,6 +48,8 @@ class Did(Managed, Base):
     __table_args__ = (
         CheckConstraint("number ~ '^[1-9][0-9]{7,14}$'", "number"),
         CheckConstraint(f"status IN {STATUSES}", "status"),
+        CheckConstraint("(status = 'quarantine') = (quarantine_until IS NOT NULL)", "quarantine_until"),
+        Index("ix_dids_quarantine_until", "quarantine_until", postgresql_where="quarantine_until IS NOT NULL"),
     )
 
     @property
