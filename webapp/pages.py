@@ -60,6 +60,7 @@ NAVIGATION = (
     Entry("providers.index", lazy_gettext("Providers"), "building-broadcast-tower"),
     Entry("gateways.index", lazy_gettext("Gateways"), "server-2"),
     Entry("routes.index", lazy_gettext("Routes"), "route"),
+    Entry("imports.index", lazy_gettext("Imports"), "upload"),
 )
 
 

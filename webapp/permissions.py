@@ -16,7 +16,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 # permission -> the roles that have it. Everybody may read; operators do the daily work; admins do the rest.
 _READERS = frozenset({"viewer", "operator", "admin"})
 _WRITERS = frozenset({"operator", "admin"})
-_AREAS = ("dashboard", "customers", "extensions", "dids", "providers", "gateways", "routes")
+_AREAS = ("dashboard", "customers", "extensions", "dids", "providers", "gateways", "routes", "imports")
 PERMISSIONS: dict[str, frozenset[str]] = {
     **{f"{area}.read": _READERS for area in _AREAS},
     **{f"{area}.write": _WRITERS for area in _AREAS},

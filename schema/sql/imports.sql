@@ -37,13 +37,12 @@ CREATE UNLOGGED TABLE public.import_files (
         ON DELETE CASCADE
 );
 
--- The lines of a file as they were understood. A line that was refused has only its cells and what is wrong.
+-- The lines of a file as they were understood. Of a line that was refused, what is wrong with it.
 -- (No foreign key: it would be asked for at every one of some 300 000 lines.)
 CREATE UNLOGGED TABLE public.import_dids (
     import_id uuid NOT NULL,
     line integer NOT NULL,
     errors jsonb,
-    cells jsonb,
     number text,
     provider_id uuid,
     gateway_id uuid,
@@ -58,7 +57,6 @@ CREATE UNLOGGED TABLE public.import_tariffs (
     import_id uuid NOT NULL,
     line integer NOT NULL,
     errors jsonb,
-    cells jsonb,
     prefix text,
     description text,
     cost_per_minute numeric(12, 6),

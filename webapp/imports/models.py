@@ -76,12 +76,11 @@ class ImportFile(Base):
 
 
 class Line:
-    """A line of a file as it was understood; if it was refused, its cells and what is wrong with them."""
+    """A line of a file as it was understood; if it was refused, what is wrong: column, value, reason."""
 
     import_id: Mapped[uuid.UUID] = mapped_column(primary_key=True, sort_order=-2)
     line: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, sort_order=-2)
     errors: Mapped[list[dict[str, str]] | None] = mapped_column(JSONB(none_as_null=True), sort_order=-1)
-    cells: Mapped[Cells | None] = mapped_column(JSONB(none_as_null=True), sort_order=-1)
 
 
 class DidLine(Line, Base):
