@@ -38,7 +38,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy import cast as cast_
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, distinct_on
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import FileStorage
 
@@ -441,7 +441,7 @@ def below_cost(import_: Import, kind: Kind) -> Select[Any] | None:
     line = compared(import_, kind).subquery()
     deck = ProviderTariff.__table__.c
     moment = import_.valid_from or import_.created_at
-    in_force = select(deck.prefix, deck.cost_per_minute).distinct(deck.provider_id, deck.prefix)
+    in_force = select(deck.prefix, deck.cost_per_minute).ext(distinct_on(deck.provider_id, deck.prefix))
     in_force = in_force.where(deck.valid_from <= moment)
     newest = in_force.order_by(deck.provider_id, deck.prefix, deck.valid_from.desc()).subquery()
     cheapest = select(newest.c.prefix, func.min(newest.c.cost_per_minute).label("cost")).group_by(newest.c.prefix)

@@ -90,6 +90,8 @@ def _received(form: ImportForm, kind: str, what: Kind) -> Import | None:
     except reading.Unreadable as error:
         form.file.errors = [translated(error.sentence, error.values)]
         return None
+    finally:
+        file.close()  # A large one is on the disk.
 
 
 def _target(form: ImportForm, what: Kind) -> uuid.UUID | None:
