@@ -22,6 +22,7 @@ REPEATABLE = (
     "functions/tariffs.sql",
     "functions/outbox.sql",
     "functions/last_admin.sql",
+    "functions/quarantine.sql",
     "role.sql",
 )
 

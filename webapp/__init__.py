@@ -23,6 +23,7 @@ AREAS = (
     "gateways",
     "routes",
     "tariffs",
+    "imports",
     "tokens",
     "realtime",
     "search",

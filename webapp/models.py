@@ -7,6 +7,7 @@ from webapp.dialling.models import NumberRule
 from webapp.dids.models import Allocation, Did
 from webapp.extensions.models import Extension
 from webapp.gateways.models import Gateway
+from webapp.imports.models import DidLine, Import, ImportChange, ImportFile, TariffLine
 from webapp.providers.models import Provider
 from webapp.routes.models import Route
 from webapp.settings.models import CompanySettings, Node, OutboxEntry
@@ -21,8 +22,12 @@ __all__ = [
     "CompanySettings",
     "Customer",
     "Did",
+    "DidLine",
     "Extension",
     "Gateway",
+    "Import",
+    "ImportChange",
+    "ImportFile",
     "KnownAddress",
     "Node",
     "NumberRule",
@@ -35,6 +40,7 @@ __all__ = [
     "SecondFactor",
     "SignInTry",
     "Tariff",
+    "TariffLine",
     "User",
     "UserSession",
 ]

@@ -27,6 +27,7 @@ _AREAS = (
     "routes",
     "tariffs",
     "number-rules",
+    "imports",
 )
 PERMISSIONS: dict[str, frozenset[str]] = {
     **{f"{area}.read": _READERS for area in _AREAS},

@@ -9,12 +9,12 @@ import re
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import psycopg2
 import sqlalchemy
 import structlog
-from sqlalchemy import Delete, Executable, RowMapping, Update, func, select
+from sqlalchemy import CursorResult, Delete, Executable, RowMapping, Update, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import InstrumentedAttribute, RelationshipProperty, Session, with_parent
 from sqlalchemy.orm.exc import StaleDataError
@@ -22,8 +22,8 @@ from sqlalchemy.orm.exc import StaleDataError
 from webapp import who
 from webapp.accounts.models import AuditEntry
 from webapp.asterisk import check
-from webapp.asterisk.load import affected
-from webapp.asterisk.projection import PROJECTIONS, owner, project
+from webapp.asterisk.load import affected, load
+from webapp.asterisk.projection import PROJECTIONS, owner, owner_of, project
 from webapp.asterisk.reloads import Order, orders
 from webapp.asterisk.rows import Row
 from webapp.asterisk.sync import Change, sync
@@ -33,6 +33,7 @@ from webapp.settings.models import Node, OutboxEntry
 
 log = structlog.get_logger()
 
+CHUNK = 2000  # Things projected at a time in bulk work.
 SECRETS = frozenset({"password", "password_hash", "secret", "token_hash"})
 _UNREMARKABLE = frozenset({"id", "version", "created_at", "updated_at", "regex", "customer_type"})
 
@@ -123,6 +124,31 @@ def note(*statements: Executable) -> Sequence[Any]:
     return rows
 
 
+def bulk(work: Callable[[Session], Iterable[uuid.UUID] | None], kind: type[Managed] | None = None) -> None:
+    """Set-based work of any size, all of it or none: however long it takes, and whatever stops it leaves no trace.
+
+    For things of a `kind` that Asterisk must know of, `work` answers the ids of those that changed, or are gone;
+    their rows follow by the chunk. Only then do others who save have to wait.
+    """
+
+    def in_full(session: Session) -> Receipt:
+        session.execute(sqlalchemy.text("SET LOCAL statement_timeout = 0"))
+        changed = work(session)
+        session.flush()
+        if kind and changed:
+            _enqueue(session, _follow(session, kind, list(changed)))
+        session.commit()
+        return Receipt()
+
+    _guarded(in_full, alone=kind is not None)
+
+
+def aside(statement: Update) -> int:
+    """Do one statement in a short transaction of its own, beside the one that is open; how many rows it changed."""
+    with Session(db.engine, join_transaction_mode="create_savepoint") as session, session.begin():
+        return cast(CursorResult[Any], session.execute(statement)).rowcount
+
+
 def repair() -> Receipt:
     """Set Asterisk's tables right where they are not what the stored things make of them."""
     return _guarded(lambda session: _write(session, check.wanted(session)))
@@ -132,11 +158,12 @@ def _commit() -> Receipt:
     return _guarded(_save)
 
 
-def _guarded(work: Callable[[Session], Receipt]) -> Receipt:
-    """Do it under the lock; whatever stops it leaves nothing behind."""
+def _guarded(work: Callable[[Session], Receipt], *, alone: bool = True) -> Receipt:
+    """Do it, under the lock if it is to be `alone`; whatever stops it leaves nothing behind."""
     session = db.session()
     try:
-        _lock(session)
+        if alone:
+            _lock(session)
         return work(session)
     except StaleDataError:
         session.rollback()
@@ -240,6 +267,20 @@ def _write(session: Session, wanted: Mapping[str, Iterable[Row]]) -> Receipt:
     if changes:
         log.info("saved", rows=len(changes), orders=[f"{order.action} {order.object}".strip() for order in todo])
     return Receipt(changes, todo)
+
+
+def _follow(session: Session, kind: type[Managed], ids: list[uuid.UUID]) -> list[Order]:
+    """Make Asterisk's rows follow many things of a kind; the orders that come of it."""
+    todo: dict[Order, None] = {}
+    for start in range(0, len(ids), CHUNK):
+        some = ids[start : start + CHUNK]
+        wanted: dict[str, list[Row]] = {owner_of(kind, id): [] for id in some}
+        # What is read is let go with its session, so the memory does not grow with the number of things.
+        with Session(session.connection()) as reader:
+            for thing in load(reader, kind, some):
+                wanted[owner(thing)] = project(thing)
+        todo |= dict.fromkeys(orders(sync(session, wanted)))
+    return list(todo)
 
 
 def _enqueue(session: Session, todo: list[Order]) -> None:

@@ -15,4 +15,10 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute("SELECT 1")
+    op.execute(
+        """
+        DROP FUNCTION IF EXISTS public.release_quarantine();
+        ALTER TABLE public.dids DROP COLUMN quarantine_until;
+        DROP TABLE public.import_changes, public.import_tariffs, public.import_dids, public.import_files, public.imports
+        """
+    )

@@ -34,6 +34,7 @@ class Did(Managed, Base):
     )  # Where its calls come in.
     status: Mapped[str] = mapped_column(server_default="available")
     description: Mapped[str] = mapped_column(server_default="")
+    quarantine_until: Mapped[dt.datetime | None]  # Until when it rests before somebody else gets it.
 
     provider: Mapped[Provider] = relationship(back_populates="dids")
     gateway: Mapped[Gateway | None] = relationship(back_populates="dids")
@@ -54,6 +55,8 @@ class Did(Managed, Base):
             func.reverse(number).label("reversed"),
             postgresql_ops={"reversed": "text_pattern_ops"},
         ),
+        CheckConstraint("(status = 'quarantine') = (quarantine_until IS NOT NULL)", "quarantine_until"),
+        Index("ix_dids_quarantine_until", "quarantine_until", postgresql_where="quarantine_until IS NOT NULL"),
     )
 
     @property

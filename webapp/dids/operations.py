@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, Select, Update, Uuid, any_, func, insert, literal, null, select, update
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Session
 
 from webapp import store
 from webapp.customers.models import Customer
@@ -50,6 +54,50 @@ def deallocate(did: Did) -> store.Receipt:
     did.status = "available"
     did.updated_at = func.now()
     return store.save(did)
+
+
+# ---- many at once
+
+
+def give(session: Session, wanted: Select[Any]) -> list[uuid.UUID]:
+    """Give many DIDs away: `wanted` answers DID, customer and phone (NULL: the trunk). Earlier allocations end.
+
+    The ids of the DIDs, whose status and rows in Asterisk are left to the caller, as all that follows here.
+    """
+    found = wanted.cte("wanted").prefix_with("MATERIALIZED")
+    session.execute(_ended(Allocation.did_id.in_(select(found.c[0]))))
+    named = select(found, Customer.code).join(Customer, Customer.id == found.c[1])
+    columns = ["did_id", "customer_id", "extension_id", "customer_code"]
+    given = insert(Allocation).from_select(columns, named, include_defaults=False)
+    return list(session.scalars(given.returning(Allocation.did_id)))
+
+
+def give_back(session: Session, holders: Sequence[tuple[uuid.UUID, uuid.UUID, uuid.UUID | None]]) -> None:
+    """Give DIDs again to who had them: each with its customer and phone."""
+    if holders:
+        codes = dict(session.execute(select(Customer.id, Customer.code)).all())
+        session.execute(
+            insert(Allocation),
+            [
+                {"did_id": did, "customer_id": customer, "extension_id": phone, "customer_code": codes[customer]}
+                for did, customer, phone in holders
+            ],
+        )
+
+
+def end(session: Session, ids: Sequence[uuid.UUID]) -> None:
+    """End the allocations of many DIDs; they stay as history."""
+    session.execute(_ended(Allocation.did_id == any_(literal(ids, ARRAY(Uuid)))))
+
+
+def _ended(which: ColumnElement[bool]) -> Update:
+    rang = select(Extension.extension).where(Extension.id == Allocation.extension_id).scalar_subquery()
+    return (
+        update(Allocation)
+        .where(Allocation.released_at.is_(None), which)
+        .values(released_at=func.clock_timestamp(), released_destination=func.coalesce(rang, ""), extension_id=null())
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _destination(customer: Customer, number: str | None) -> Extension | None:

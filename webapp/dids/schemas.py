@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, model_validator
 from pydantic.config import JsonDict
 
-from webapp.validation import E164, N_, ExtensionNumber, Note, Schema, at
+from webapp.validation import E164, N_, ExtensionNumber, Note, Schema, at, refuse
 
 MOST_IN_A_RANGE = 10_000
 FREE_STATUSES: JsonDict = {"available": N_("Available"), "reserved": N_("Reserved"), "blocked": N_("Blocked")}
@@ -79,3 +80,43 @@ class AllocationSchema(Schema):
             N_("A customer with a trunk has no extensions; leave this empty."),
         ),
     }
+
+
+def _known(what: str, message: str) -> Callable[[Any, ValidationInfo], Any]:
+    """A rule: a name is one of those in the context, and means what it stands for there."""
+
+    def look_up(value: Any, info: ValidationInfo) -> Any:
+        names: dict[str, Any] = (info.context or {}).get(what, {})
+        if value is None or value.strip().casefold() in names:
+            return value and names[value.strip().casefold()]
+        raise refuse(message)
+
+    return look_up
+
+
+class DidLineSchema(Schema):
+    """A line of a file of numbers. It names what it belongs to; the names are looked up in the context."""
+
+    number: E164 = Field(title=N_("Number"))
+    provider_id: Annotated[uuid.UUID, BeforeValidator(_known("providers", N_("There is no such provider.")))] = Field(
+        title=N_("Provider")
+    )
+    gateway_id: Annotated[uuid.UUID | None, BeforeValidator(_known("gateways", N_("There is no such gateway.")))] = (
+        Field(None, title=N_("Gateway"))
+    )
+    status: Annotated[str | None, BeforeValidator(_known("statuses", N_("There is no such status.")))] = Field(
+        None, title=N_("Status")
+    )
+    description: Note = Field("", title=N_("Description"))
+    customer_id: Annotated[
+        uuid.UUID | None, BeforeValidator(_known("customers", N_("There is no customer with this code.")))
+    ] = Field(None, title=N_("Customer"))
+    destination: ExtensionNumber | None = Field(None, title=N_("Extension"))
+
+    @model_validator(mode="after")
+    def _belongs_together(self) -> DidLineSchema:
+        if self.customer_id and self.status not in (None, "allocated"):
+            raise at("status", N_("A number with a customer is allocated."))
+        if self.destination and not self.customer_id:
+            raise at("customer_id", N_("Say which customer has it."))
+        return self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -25,7 +26,12 @@ PROJECTIONS: dict[type[Any], Callable[[Any], Iterator[Row]]] = {
 
 def owner(thing: Any) -> str:
     """Whose rows they are, as the rows' `owner` column says it: gateway:<uuid>."""
-    return f"{type(thing).__name__.lower()}:{thing.id}"
+    return owner_of(type(thing), thing.id)
+
+
+def owner_of(kind: type[Any], id: uuid.UUID) -> str:
+    """The owner of the rows of a thing that may be gone."""
+    return f"{kind.__name__.lower()}:{id}"
 
 
 def project(thing: Any) -> list[Row]:

@@ -1,0 +1,150 @@
+"""The lines of a file into the table where they wait: understood by the schema, copied by the batch."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import uuid
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from operator import attrgetter
+from typing import Any
+
+import psycopg2
+from flask_babel import gettext
+from pydantic import TypeAdapter, ValidationError
+from sqlalchemy import Numeric
+from sqlalchemy.orm import Session
+
+from webapp.imports.kinds import KINDS, Kind
+from webapp.imports.models import Import
+from webapp.imports.reading import Unreadable
+from webapp.validation import messages, operators_zone
+
+BATCH = 1000
+Lines = Iterator[tuple[int, list[str]]]
+
+
+def stage(session: Session, import_: Import, kind: Kind, lines: Lines, progress: Any) -> None:
+    """Copy every line into the kind's table; the memory it takes does not depend on how many they are."""
+    names = ", ".join(["import_id", "line", "errors", *kind.staged])
+    # Whatever is asked of the database is asked now: in the course of a COPY it takes no questions.
+    context = kind.context()
+    operators_zone()
+    copied = _File(_copied(import_, kind, context, lines, progress))
+    cursor = session.connection().connection.cursor()
+    try:
+        cursor.copy_expert(f"COPY {kind.line.__tablename__} ({names}) FROM STDIN", copied, 1 << 16)
+    except psycopg2.Error:
+        if copied.failure:
+            raise copied.failure from None
+        raise
+
+
+def column_name(import_: Import, field: str) -> str:
+    """What the file calls a field; else what we call it."""
+    position = import_.columns.get(field)
+    if position is not None and import_.has_header and import_.header[0][position].strip():
+        return import_.header[0][position].strip()
+    info = KINDS[import_.kind].schema.model_fields.get({"extension_id": "destination"}.get(field, field))
+    return gettext(info.title) if info and info.title else field
+
+
+class _File:
+    """Texts as a file that COPY reads from."""
+
+    def __init__(self, texts: Iterator[str]) -> None:
+        self._texts = texts
+        self._left = b""
+        self.failure: Unreadable | None = None  # psycopg2 tells only that there was one.
+
+    def read(self, size: int) -> bytes:
+        try:
+            while len(self._left) < size and (text := next(self._texts, None)) is not None:
+                self._left += text.encode(errors="replace")
+        except Unreadable as error:
+            self.failure = error
+            raise
+        some, self._left = self._left[:size], self._left[size:]
+        return some
+
+
+def _copied(import_: Import, kind: Kind, context: dict[str, Any], lines: Lines, progress: Any) -> Iterator[str]:
+    """The lines in the format of COPY, a batch at a time."""
+    if import_.has_header:
+        next(lines, None)
+    many = TypeAdapter(list[kind.schema])  # type: ignore[name-defined]  # a schema is known only now
+    numbers = {name for name in kind.staged if isinstance(kind.line.__table__.c[name].type, Numeric)}
+    values = attrgetter(*kind.staged)
+    fixed: dict[str, Any] = {kind.scope: import_.target_id} if kind.scope else {}
+    if kind.dated:
+        fixed["valid_from"] = import_.valid_from or import_.created_at
+    while batch := list(islice(lines, BATCH)):
+        payloads = [fixed | _payload(import_.columns, numbers, cells) for _, cells in batch]
+        try:
+            valid = many.validate_python(payloads, context=context)
+        except ValidationError:
+            yield "".join(
+                _one(import_, kind, context, values, number, payload)
+                for (number, _), payload in zip(batch, payloads, strict=True)
+            )
+        else:
+            yield "".join(
+                _row(import_.id, number, None, values(line)) for (number, _), line in zip(batch, valid, strict=True)
+            )
+        progress.lines += len(batch)
+
+
+def _payload(columns: dict[str, int], numbers: set[str], cells: list[str]) -> dict[str, Any]:
+    """What a line says, under the schema's names. An empty cell is left out, which means the default."""
+    last = len(cells)
+    payload: dict[str, Any] = {}
+    for name, position in columns.items():
+        if position < last and (text := cells[position].strip()):
+            payload[name] = _amount(text) if name in numbers else text
+    return payload
+
+
+def _amount(text: str) -> str:
+    """1.234,56 and 1,234.56 are both 1234.56: of two signs the last one is the decimal sign."""
+    text = text.removeprefix("R$").strip()
+    comma, point = text.rfind(","), text.rfind(".")
+    if comma >= 0 and point >= 0:
+        return text.replace(".", "") if comma > point else text.replace(",", "")
+    return text
+
+
+def _one(
+    import_: Import, kind: Kind, context: dict[str, Any], values: Any, number: int, payload: dict[str, Any]
+) -> str:
+    """One line of a batch in which something is wrong."""
+    try:
+        return _row(import_.id, number, None, values(kind.schema.model_validate(payload, context=context)))
+    except ValidationError as error:
+        wrong = [
+            {
+                "column": column_name(import_, field),
+                "value": str(payload.get(field, "")).replace("\x00", "�")[:200],
+                "reason": " ".join(texts),
+            }
+            for field, texts in messages(error).items()
+        ]
+        return _row(import_.id, number, wrong, [None] * len(kind.staged))
+
+
+def _row(import_id: uuid.UUID, number: int, errors: Any, values: Iterable[Any]) -> str:
+    wrong = None if errors is None else json.dumps(errors)
+    return "\t".join([str(import_id), str(number), _cell(wrong), *map(_cell, values)]) + "\n"
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "\\N"
+    if isinstance(value, str):
+        return value.translate(_ESCAPED)
+    if isinstance(value, dt.datetime):
+        return value.isoformat()
+    return str(value)
+
+
+_ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
