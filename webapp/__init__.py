@@ -13,7 +13,18 @@ if TYPE_CHECKING:
 
 # One folder for each thing an operator sees; its pages are in views.py.
 # Those with an api.py are there for programs too.
-AREAS = ("accounts", "dashboard", "customers", "extensions", "dids", "providers", "gateways", "routes")
+AREAS = (
+    "accounts",
+    "profile",
+    "users",
+    "dashboard",
+    "customers",
+    "extensions",
+    "dids",
+    "providers",
+    "gateways",
+    "routes",
+)
 
 
 def create_app(settings: Settings | None = None) -> Flask:

@@ -107,6 +107,7 @@ def resource(
     answer: type[Answer] | None = None,
     options: Sequence[ExecutableOption] = (),
     save: Callable[[Any], object] = store.save,
+    remove: Callable[[Any], object] = store.delete,
     creatable: bool = True,
 ) -> type[BaseModel]:
     """Register list, create, read, replace, change and delete of one kind of thing under /api/v1/<area>/.
@@ -152,10 +153,12 @@ def resource(
     def delete(path: Identified) -> Response:
         thing = db.get_or_404(kind, path.id)
         try:
-            store.delete(thing)
+            remove(thing)
         except store.InUse as use:
             return conflict(in_use(str(thing), use))
-        except (store.Refused, store.Stale):
+        except store.Refused as broken:
+            return conflict(gettext(schema.REFUSALS.get(broken.constraint, ("", CHANGED_MEANWHILE))[1]))
+        except store.Stale:
             return conflict(gettext(CHANGED_MEANWHILE))
         return make_response("", 204)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import types
 import typing
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, Generic, Literal, TypeVar, Union
 
 from annotated_types import MaxLen
@@ -254,17 +255,28 @@ KINDS = {
 }
 
 
-def delete_page(thing: Managed, kind: str, index: str, edit: str) -> Any:
+def delete_page(
+    thing: Managed,
+    kind: str,
+    index: str,
+    edit: str,
+    *,
+    remove: Callable[[Any], object] = store.delete,
+    refusals: Mapping[str, tuple[str, str]] = MappingProxyType({}),
+) -> Any:
     """The page that asks before `thing` (a `kind`, in the reader's language) is deleted, and the deletion itself."""
     name, reason = str(thing), ""
     cancel_url = url_for(edit, id=thing.id)
     if request.method == "POST":
         try:
-            store.delete(thing)
+            remove(thing)
         except store.InUse as use:
             reason = in_use(name, use)
-        except store.Refused:
-            reason = gettext("%(name)s cannot be deleted: something else came to depend on it just now.", name=name)
+        except store.Refused as refused:
+            if refused.constraint in refusals:
+                reason = gettext(refusals[refused.constraint][1])
+            else:
+                reason = gettext("%(name)s cannot be deleted: something else came to depend on it just now.", name=name)
         except store.Stale:
             reason = gettext(CHANGED_MEANWHILE)
         else:

@@ -48,6 +48,10 @@ class Entry:
     section: str = ""
 
     @property
+    def permission(self) -> str:
+        return f"{self.endpoint.split('.')[0]}.read"
+
+    @property
     def active(self) -> bool:
         return (request.blueprint or "") == self.endpoint.split(".")[0]
 
@@ -60,6 +64,7 @@ NAVIGATION = (
     Entry("providers.index", lazy_gettext("Providers"), "building-broadcast-tower"),
     Entry("gateways.index", lazy_gettext("Gateways"), "server-2"),
     Entry("routes.index", lazy_gettext("Routes"), "route"),
+    Entry("users.index", lazy_gettext("Users"), "user-shield"),
 )
 
 

@@ -20,7 +20,9 @@ _AREAS = ("dashboard", "customers", "extensions", "dids", "providers", "gateways
 PERMISSIONS: dict[str, frozenset[str]] = {
     **{f"{area}.read": _READERS for area in _AREAS},
     **{f"{area}.write": _WRITERS for area in _AREAS},
-    "session": _READERS,  # What everybody may do who is signed in: sign out, choose a language.
+    "users.read": frozenset({"admin"}),
+    "users.write": frozenset({"admin"}),
+    "session": _READERS,  # What everybody may do for himself who is signed in: his profile, signing out.
 }
 
 

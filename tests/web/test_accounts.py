@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from uuid import uuid4
 
 import pytest
@@ -15,6 +16,7 @@ from tests.web.html import alert, error_at
 from webapp import AREAS
 from webapp.accounts.models import User
 from webapp.ext import db
+from webapp.permissions import PERMISSIONS
 
 
 @pytest.fixture
@@ -141,7 +143,7 @@ def _methods(rule: Rule) -> set[str]:
 
 
 def _address(rule: Rule) -> str:
-    return rule.rule.replace("<uuid:id>", str(uuid4()))
+    return re.sub(r"<uuid:\w+>", str(uuid4()), rule.rule)
 
 
 def test_every_page_says_who_may_see_it(app: Flask) -> None:
@@ -152,12 +154,12 @@ def test_a_viewer_reads_and_does_not_write(app: Flask, viewer: FlaskClient) -> N
     tried = 0
     for rule, permission in _pages(app):
         for method in _methods(rule):
-            if permission.endswith(".write"):
+            if permission != "public" and "viewer" not in PERMISSIONS[permission]:
                 response = viewer.open(_address(rule), method=method)
                 assert response.status_code == 403, (method, rule.rule)
                 assert "Your role does not allow it." in response.text
                 tried += 1
-            elif permission.endswith(".read"):
+            elif permission.endswith(".read") and not rule.arguments:
                 assert viewer.open(_address(rule), method=method).status_code == 200, rule.rule
     assert tried > 20
 
