@@ -188,6 +188,9 @@ def every_page(site: Site) -> dict[str, str]:
             "dids-allocate": f"/dids/{free}/allocate",
             "dids-reallocate": f"/dids/{taken}/allocate",
             "dids-delete": f"/dids/{free}/delete",
+            "profile": "/profile/",
+            "profile-password": "/profile/password",
+            "profile-second-factor": "/profile/second-factor",
             "missing": "/nowhere",
         }
 

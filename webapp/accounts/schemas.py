@@ -73,7 +73,7 @@ class UserSchema(Schema):
             "choices": {"viewer": N_("Viewer"), "operator": N_("Operator"), "admin": N_("Administrator")}
         },
     )
-    enabled: bool = Field(True, title=N_("Enabled"), description=N_("A user who is not cannot sign in."))
+    enabled: bool = Field(True, title=N_("Enabled"), description=N_("A user who is disabled cannot sign in."))
     language: Language = ""
     theme: Theme = "system"
     password: NewPasswordOrKept = Field(
