@@ -78,7 +78,7 @@ def nowhere(cluster: Postgres) -> str:
 @pytest.fixture
 def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
     """Run asterisk-admin in an environment of which the test says all."""
-    for name in (*AgentSettings.model_fields, "admin_password", "asterisk_db_password"):
+    for name in (*AgentSettings.model_fields, "admin_password", "new_password", "asterisk_db_password"):
         monkeypatch.delenv(name.upper(), raising=False)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(bcrypt, "gensalt", partial(bcrypt.gensalt, 4))  # It is slow on purpose.
@@ -278,6 +278,66 @@ def _can_sign_in(url: str, password: str) -> bool:
     return User(password_hash=hashed).has_password(password)
 
 
+# ---- reset-password and disable-totp
+
+
+def test_reset_password(command: Command, url: str) -> None:
+    command("create-admin", **settings(url, ADMIN_PASSWORD="correct horse"))
+    ask(
+        url,
+        "INSERT INTO sessions (user_id, expires_at, address, user_agent) "
+        "SELECT id, now() + interval '1 day', '192.0.2.1', '' FROM users",
+    )
+
+    done = command("reset-password", "ADMIN", **settings(url, NEW_PASSWORD="a horse and a battery"))
+
+    assert done == Done(0, "", "")
+    assert _can_sign_in(url, "a horse and a battery")
+    assert ask(url, "SELECT * FROM sessions") == []
+    audit = ask(url, "SELECT action, username LIKE '%% (command)', label FROM audit_log ORDER BY id")
+    assert audit == [("create", True, "admin"), ("update", True, "admin")]
+
+
+@pytest.mark.parametrize(
+    ("password", "sentence"),
+    [
+        ("short", "Use 10 characters or more."),
+        ("x" * 73, "This password is too long: use 72 letters without accents at the most."),
+        ("1234567890", "Everybody guesses this password first; choose another one."),
+    ],
+)
+def test_reset_password_with_one_that_is_no_good(command: Command, url: str, password: str, sentence: str) -> None:
+    command("create-admin", **settings(url, ADMIN_PASSWORD="correct horse"))
+
+    assert command("reset-password", "admin", **settings(url, NEW_PASSWORD=password)) == Done(1, "", sentence)
+
+    assert _can_sign_in(url, "correct horse")
+
+
+def test_reset_password_asks_for_one(command: Command, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    command("create-admin", **settings(url, ADMIN_PASSWORD="correct horse"))
+    monkeypatch.setattr("click.prompt", lambda *_, **__: "a horse and a battery")
+
+    assert command("reset-password", "admin", **settings(url)).status == 0
+
+    assert _can_sign_in(url, "a horse and a battery")
+
+
+def test_disable_totp(command: Command, url: str) -> None:
+    command("create-admin", **settings(url, ADMIN_PASSWORD="correct horse"))
+    ask(url, "INSERT INTO second_factors (user_id, secret, confirmed) SELECT id, 'x', true FROM users")
+
+    assert command("disable-totp", "admin", **settings(url)) == Done(0, "", "")
+
+    assert ask(url, "SELECT * FROM second_factors") == []
+    assert ask(url, "SELECT label FROM audit_log WHERE action = 'second factor off'") == [("admin",)]
+
+
+@pytest.mark.parametrize("name", ["reset-password", "disable-totp"])
+def test_a_user_whom_there_is_not(command: Command, url: str, name: str) -> None:
+    assert command(name, "nobody", **settings(url)) == Done(1, "", "There is no user named nobody.")
+
+
 # ---- demo and check
 
 
@@ -393,6 +453,8 @@ COMMANDS = [
     ["migrate"],
     ["asterisk-password"],
     ["create-admin"],
+    ["reset-password", "admin"],
+    ["disable-totp", "admin"],
     ["demo"],
     ["demo", "--show"],
     ["check"],
@@ -419,7 +481,7 @@ def test_without_its_settings_a_command_names_them(command: Command, arguments: 
 
     assert (done.status, done.output) == (1, "")
     assert done.error.startswith("Settings: DATABASE_URL: is not set")
-    web = arguments[0] in ("create-admin", "demo", "check")
+    web = arguments[0] in ("create-admin", "reset-password", "disable-totp", "demo", "check")
     assert ("SECRET_KEY: is not set" in done.error) == web
 
 
@@ -468,6 +530,8 @@ def test_it_lists_its_commands(command: Command) -> None:
         "agent-status",
         "check",
         "create-admin",
+        "reset-password",
+        "disable-totp",
         "demo",
     ):
         assert f"  {name} " in done.output

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 # Those with an api.py are there for programs too.
 AREAS = (
     "accounts",
+    "profile",
+    "users",
     "dashboard",
     "customers",
     "extensions",

@@ -167,7 +167,9 @@ def resource(
             remove(thing)
         except store.InUse as use:
             return conflict(in_use(str(thing), use))
-        except (store.Refused, store.Stale):
+        except store.Refused as broken:
+            return conflict(gettext(schema.REFUSALS.get(broken.constraint, ("", CHANGED_MEANWHILE))[1]))
+        except store.Stale:
             return conflict(gettext(CHANGED_MEANWHILE))
         return make_response("", 204)
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import NoReturn, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, NoReturn, ParamSpec, TypeVar, cast
 
 import click
 import psycopg2
@@ -21,6 +21,9 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from schema import migrate
 from webapp import config, create_app, logs
+
+if TYPE_CHECKING:
+    from webapp.accounts.models import User
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -185,6 +188,48 @@ def create_admin() -> None:
         sys.exit("There is a user named admin who is no administrator. Give it another name or the role first.")
     if not given:
         click.echo(f"Password of user admin: {password}")
+
+
+@group.command("reset-password")
+@click.argument("username")
+@in_application
+def reset_password(username: str) -> None:
+    """Give USERNAME a new password: NEW_PASSWORD, or one that is asked for. It ends all sessions of the user."""
+    from flask_babel import force_locale
+    from pydantic import TypeAdapter, ValidationError
+
+    from webapp.accounts import operations
+    from webapp.accounts.schemas import NewPassword
+    from webapp.validation import messages
+
+    user = _user(username)
+    given = os.environ.get("NEW_PASSWORD") or click.prompt("New password", hide_input=True, confirmation_prompt=True)
+    try:
+        user.set_password(TypeAdapter(NewPassword).validate_python(given.strip()))
+    except ValidationError as error:
+        with force_locale("en"):
+            sys.exit(" ".join(messages(error)[""]))
+    operations.save(user)
+
+
+@group.command("disable-totp")
+@click.argument("username")
+@in_application
+def disable_totp(username: str) -> None:
+    """Let USERNAME sign in with the password alone, for the telephone is lost and the recovery codes are too."""
+    from webapp.accounts import second_factor
+
+    second_factor.remove(_user(username))
+
+
+def _user(username: str) -> User:
+    from webapp.accounts.models import User
+    from webapp.ext import db
+
+    user: User | None = db.session.scalar(select(User).where(User.username == username.strip().lower()))
+    if user is None:
+        sys.exit(f"There is no user named {username}.")
+    return user
 
 
 @group.command()

@@ -6,8 +6,9 @@ import datetime as dt
 import types
 import typing
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, Generic, Literal, TypeVar, Union
 
 from annotated_types import MaxLen
@@ -328,23 +329,27 @@ def delete_page(
     back: str,
     lost: str = "",
     *,
-    delete: Callable[[Any], object] = store.delete,
+    remove: Callable[[Any], object] = store.delete,
+    refusals: Mapping[str, tuple[str, str]] = MappingProxyType({}),
     **index_values: Any,
 ) -> Any:
     """The page that asks before `thing` (a `kind`, in the reader's language) is deleted, and the deletion itself.
 
-    `lost` is what goes with it, or what becomes of things without it, in a sentence; `index_values` are what the
-    address of the list `index` needs.
+    `lost` is what goes with it, or what becomes of things without it, in a sentence; `refusals` are the words for
+    the constraints that `remove` may break; `index_values` are what the address of the list `index` needs.
     """
     name, reason = str(thing), ""
     cancel_url = url_for(back, id=thing.id)
     if request.method == "POST":
         try:
-            delete(thing)
+            remove(thing)
         except store.InUse as use:
             reason = in_use(name, use)
-        except store.Refused:
-            reason = gettext("%(name)s cannot be deleted: something else came to depend on it just now.", name=name)
+        except store.Refused as refused:
+            if refused.constraint in refusals:
+                reason = gettext(refusals[refused.constraint][1])
+            else:
+                reason = gettext("%(name)s cannot be deleted: something else came to depend on it just now.", name=name)
         except store.Stale:
             reason = gettext(CHANGED_MEANWHILE)
         else:

@@ -76,6 +76,7 @@ NAVIGATION = (
     Entry("routes.index", lazy_gettext("Routes"), "route"),
     Entry("tariffs.index", lazy_gettext("Tariffs"), "coins"),
     Entry("imports.index", lazy_gettext("Imports"), "upload"),
+    Entry("users.index", lazy_gettext("Users"), "user-shield"),
     Entry("settings.index", lazy_gettext("Settings"), "settings", tabs=SETTINGS),
 )
 

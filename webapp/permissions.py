@@ -34,13 +34,15 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     **{f"{area}.write": _WRITERS for area in _AREAS},
     "settings.read": _READERS,
     "settings.write": _ADMINS,
+    "users.read": _ADMINS,
+    "users.write": _ADMINS,
     "tokens.read": _ADMINS,
     "tokens.write": _ADMINS,
     "extensions.reveal": _WRITERS,  # Secrets are shown to who sets up phones, and to nobody by the way.
     "gateways.reveal": _ADMINS,
     "realtime.read": _READERS,
     "search": _READERS,
-    "session": _READERS,  # What everybody may do who is signed in: sign out, choose a language.
+    "session": _READERS,  # What everybody may do for himself who is signed in: his profile, signing out.
 }
 
 

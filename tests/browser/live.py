@@ -198,6 +198,9 @@ def every_page(site: Site) -> dict[str, str]:
                 f"dialling-{name}": f"/dialling/?customer_id={one(Customer, Customer.type == kind)}&number={number}"
                 for name, kind, number in (("route", "extension", "01511987654321"), ("refused", "trunk", "4499"))
             },
+            "profile": "/profile/",
+            "profile-password": "/profile/password",
+            "profile-second-factor": "/profile/second-factor",
             "missing": "/nowhere",
         }
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
 import time
 import uuid
+from collections.abc import Callable, Iterator
 
 import pyotp
 import pytest
@@ -12,6 +14,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
+from deploy.embedded.postgres import Postgres
 from tests.calls.exchange import settings
 from tests.conftest import PASSWORD, Counting, make_user, signed_in
 from tests.web import things
@@ -272,7 +275,64 @@ def test_no_log_line_holds_a_password(stranger: FlaskClient, capsys: pytest.Capt
     assert f'"address": "{HERE}"' in logged
 
 
+@pytest.fixture
+def elsewhere(cluster: Postgres, empty_database: str) -> Iterator[Flask]:
+    """The application on a database where what is done at once really is."""
+    cluster.create_database("at_once", template=empty_database)
+    app = create_app(settings(cluster.url("at_once")))
+    with app.app_context():
+        make_user("olga", "operator")
+    yield app
+    with app.app_context():
+        db.engine.dispose()
+    cluster.drop_database("at_once")
+
+
+def at_once(app: Flask, count: int, action: Callable[[], object]) -> list[object]:
+    """What each of several threads comes to that begin together; of an exception its class."""
+    results: list[object] = []
+    together = threading.Barrier(count)
+
+    def run() -> None:
+        with app.app_context():
+            together.wait()
+            try:
+                results.append(action())
+            except tries.TooManyTries as error:
+                results.append(type(error))
+
+    threads = [threading.Thread(target=run) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+def test_many_tries_at_once_are_no_more_tries(elsewhere: Flask) -> None:
+    results = at_once(elsewhere, 12, lambda: tries.begin("olga", HERE))
+    assert results.count(None) == 5
+    assert results.count(tries.TooManyTries) == 7
+
+
 # ---- the second step
+
+
+def test_a_code_is_good_once_even_for_many_at_once(elsewhere: Flask) -> None:
+    with elsewhere.app_context():
+        olga = db.session.scalars(select(User)).one()
+        second_factor.begin(olga)
+        secret = second_factor.secret(db.session.scalars(select(SecondFactor)).one())
+        codes = second_factor.confirm(olga, now(secret, -1))
+        code = now(secret)
+
+    def use(code: str) -> str:
+        used = second_factor.accept(db.session.scalars(select(User)).one(), code)
+        store.note()
+        return used
+
+    assert sorted(at_once(elsewhere, 6, lambda: use(code)), key=str) == ["", "", "", "", "", "app"]
+    assert sorted(at_once(elsewhere, 6, lambda: use(codes[0])), key=str) == ["", "", "", "", "", "recovery code"]
 
 
 @pytest.fixture

@@ -15,6 +15,26 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from webapp.ext import Base, Managed
 
 ROLES = ("viewer", "operator", "admin")
+# What tells browsers and systems apart: the first that is found, for most pretend to be several.
+_BROWSERS = (
+    ("Edg", "Edge"),
+    ("OPR/", "Opera"),
+    ("SamsungBrowser", "Samsung Internet"),
+    ("Firefox/", "Firefox"),
+    ("FxiOS", "Firefox"),
+    ("Chrome/", "Chrome"),
+    ("CriOS", "Chrome"),
+    ("Safari/", "Safari"),
+)
+_SYSTEMS = (
+    ("Windows", "Windows"),
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Macintosh", "Mac"),
+    ("CrOS", "ChromeOS"),
+    ("Linux", "Linux"),
+)
 THEMES = ("system", "light", "dark")
 
 
@@ -81,6 +101,12 @@ class UserSession(Base):
     expires_at: Mapped[dt.datetime]
     address: Mapped[str]
     user_agent: Mapped[str]
+
+    @property
+    def browser(self) -> str:
+        """What the browser says it is, in two words; all it says if that is something else."""
+        found = [next((name for sign, name in signs if sign in self.user_agent), "") for signs in (_BROWSERS, _SYSTEMS)]
+        return " · ".join(filter(None, found)) or self.user_agent[:60]
 
 
 class SecondFactor(Base):

@@ -44,10 +44,15 @@ def count_try(username: str) -> None:
         raise
 
 
+def forget_tries(user: User) -> None:
+    """After a right password or code. It is stored with the next note or save."""
+    tries.forget(user, request.remote_addr or "")
+
+
 def welcome(user: User, with_what: str = "password") -> None:
     """Somebody has proved to be this user. It is stored with the next note."""
     g._login_user = user  # From here on the request is his, in the log and in the audit.
-    tries.forget(user, request.remote_addr or "")
+    forget_tries(user)
     store.record("sign in", "users", user.id, user.username, address=request.remote_addr or "", proof=with_what)
     log.info("signed in", user=user.username, address=request.remote_addr)
 

@@ -2,7 +2,9 @@
 (() => {
   const system = matchMedia("(prefers-color-scheme: dark)");
   const apply = () => {
-    document.documentElement.dataset.bsTheme = localStorage.getItem("theme") ?? (system.matches ? "dark" : "light");
+    const root = document.documentElement;
+    // What the user has settled in the profile, what was chosen in this browser, what the system wishes.
+    root.dataset.bsTheme = root.dataset.theme ?? localStorage.getItem("theme") ?? (system.matches ? "dark" : "light");
   };
   apply();
   system.addEventListener("change", apply);

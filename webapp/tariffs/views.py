@@ -116,7 +116,7 @@ def delete(id: uuid.UUID) -> Any:
         ".index",
         ".show",
         lost=warning if count else "",
-        delete=operations.delete,
+        remove=operations.delete,
     )
 
 

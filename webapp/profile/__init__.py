@@ -1,0 +1,1 @@
+"""The profile: what everybody who is signed in settles for himself."""

@@ -1,0 +1,18 @@
+"""Users, for programs. A password can be written and not read."""
+
+from __future__ import annotations
+
+from webapp.accounts import operations
+from webapp.accounts.models import User
+from webapp.accounts.schemas import UserSchema
+from webapp.api import resource
+
+resource(
+    "users",
+    User,
+    UserSchema,
+    order=[User.username, User.id],
+    search=[User.username],
+    save=operations.save,
+    remove=operations.delete_other,
+)
