@@ -11,13 +11,13 @@ import datetime as dt
 import json
 import uuid
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from flask import Response, abort, current_app, jsonify, make_response, request
 from flask_babel import gettext
 from flask_login import current_user
 from flask_openapi import APIBlueprint, Tag
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
 from pydantic_core import to_jsonable_python
 from sqlalchemy import Select, select
 from sqlalchemy.orm import InstrumentedAttribute
@@ -26,7 +26,8 @@ from sqlalchemy.sql.base import ExecutableOption
 from webapp import store
 from webapp.ext import Managed, csrf, db
 from webapp.forms import CHANGED_MEANWHILE, in_use, refusal
-from webapp.paging import keyset, matches
+from webapp.listing import Filter, ListOf, NoSuch
+from webapp.paging import Column, keyset, matches
 from webapp.permissions import may, permission, public
 from webapp.store import SECRETS
 from webapp.validation import Schema, messages
@@ -102,8 +103,9 @@ def resource(
     kind: type[Managed],
     schema: type[Schema],
     *,
-    order: Keys,
-    search: Keys,
+    order: Keys = (),
+    search: Keys = (),
+    listing: ListOf | None = None,
     answer: type[Answer] | None = None,
     options: Sequence[ExecutableOption] = (),
     save: Callable[[Any], object] = store.save,
@@ -111,15 +113,18 @@ def resource(
 ) -> type[BaseModel]:
     """Register list, create, read, replace, change and delete of one kind of thing under /api/v1/<area>/.
 
-    `order` are the columns a list is sorted by, unique together; `answer` says what is shown of a thing, which is
-    else what the schema takes. The model of a list is returned, for further answers of the area.
+    `listing` is the list as the page has it, with its sorting and filters; without one, `order` are the columns a list
+    is sorted by, unique together. `answer` says what is shown of a thing, which is else what the schema takes. The
+    model of a list is returned, for further answers of the area.
     """
     one = answer or _answer(schema)
     many = create_model(f"{one.__name__}List", items=(list[one], ...), next_cursor=(str | None, ...))  # type: ignore[valid-type]
     tags: list[Tag | dict[str, Any]] = [Tag(name=area)]
 
     @permission(f"{area}.read")
-    def index(query: Listing) -> Response:
+    def index(query: Any) -> Response:
+        if listing:
+            return _narrowed(one, listing, query)
         wanted = select(kind).options(*options).where(*matches(*search))
         things, following = page(wanted, order, query)
         return listed(one, things, following)
@@ -159,6 +164,7 @@ def resource(
             return conflict(gettext(CHANGED_MEANWHILE))
         return make_response("", 204)
 
+    index.__annotations__["query"] = _query(area, listing) if listing else Listing
     create.__annotations__["body"] = replace.__annotations__["body"] = schema
     change.__annotations__["body"] = _partial(schema)
     many_rule, one_rule = f"/{area}/", f"/{area}/<uuid:id>"
@@ -247,12 +253,39 @@ def _partial(schema: type[Schema]) -> type[BaseModel]:
 
 # ---- lists
 
+_Cursor = TypeAdapter(list[str])
 
-def page(wanted: Select[Any], order: Keys, query: Listing) -> tuple[list[Any], str | None]:
+
+def _query(area: str, listing: ListOf) -> type[Listing]:
+    """How to ask for this list: what it may be sorted and narrowed by besides."""
+    sorts = [sign + column.name for column in listing.columns for sign in ("", "-")]
+    fields: dict[str, Any] = {
+        "sort": (Literal[("", *sorts)], Field("", description="The column, with a minus for downwards.")),
+        **{filter.name: (_values(filter), Field("")) for filter in listing.filters},
+    }
+    return create_model(f"{area.title()}Query", __base__=Listing, **fields)
+
+
+def _values(filter: Filter) -> Any:
+    return Literal[("", *filter.words)] if filter.words else str
+
+
+def _narrowed(answer: type[Answer], listing: ListOf, query: Any) -> Response:
+    try:
+        wanted = listing.narrow(listing.things, query.model_dump())
+    except NoSuch as wrong:
+        return refused({wrong.name: [gettext("Choose one of the options.")]})
+    keys, descending = listing.keys(query.sort)
+    return listed(answer, *page(wanted, keys, query, descending))
+
+
+def page(
+    wanted: Select[Any], order: Sequence[Column], query: Listing, descending: bool = False
+) -> tuple[list[Any], str | None]:
     """The things after the cursor, and the cursor for those after them."""
     try:
-        after = list(json.loads(base64.urlsafe_b64decode(query.cursor))) if query.cursor else None
-        things, last = keyset(wanted, order, after, query.limit)
-    except (ValueError, TypeError, AttributeError):  # What is not ours may be of any shape.
+        after = _Cursor.validate_json(base64.urlsafe_b64decode(query.cursor)) if query.cursor else None
+        things, last = keyset(wanted, order, after, query.limit, descending)
+    except ValueError:
         abort(400, gettext("The cursor is not one of ours."))
     return things, base64.urlsafe_b64encode(json.dumps(last).encode()).decode() if last else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 
 from sqlalchemy import func, select
 
@@ -50,6 +51,13 @@ def deallocate(did: Did) -> store.Receipt:
     did.status = "available"
     did.updated_at = func.now()
     return store.save(did)
+
+
+def set_status(dids: Sequence[Did], status: str) -> store.Receipt:
+    """Make numbers that nobody has available, reserved or blocked; all of them or none."""
+    if any(did.current for did in dids):
+        raise store.Refused("ck_dids_free")
+    return store.change(dids, status=status)
 
 
 def _destination(customer: Customer, number: str | None) -> Extension | None:

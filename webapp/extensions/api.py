@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from webapp.api import resource
+from webapp.extensions.lists import EXTENSIONS
 from webapp.extensions.models import Extension
 from webapp.extensions.schemas import ExtensionSchema
 
@@ -10,6 +11,5 @@ resource(
     "extensions",
     Extension,
     ExtensionSchema,
-    order=[Extension.customer_id, Extension.extension],
-    search=[Extension.extension, Extension.name],
+    listing=EXTENSIONS,
 )

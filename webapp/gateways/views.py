@@ -8,14 +8,15 @@ from typing import Any
 from flask import Blueprint, render_template
 from flask_babel import gettext
 from sqlalchemy import select
-from sqlalchemy.orm import joinedload
 
+from webapp.bulk import DELETE, DISABLE, ENABLE, bulk_page
+from webapp.export import csv_file
 from webapp.ext import db
 from webapp.forms import choices, delete_page, form_for
+from webapp.gateways.lists import GATEWAYS
 from webapp.gateways.models import Gateway
 from webapp.gateways.schemas import GatewaySchema
 from webapp.pages import saved
-from webapp.paging import matches, page
 from webapp.permissions import permission
 from webapp.providers.models import Provider
 
@@ -23,13 +24,25 @@ bp = Blueprint("gateways", __name__, url_prefix="/gateways")
 
 GatewayForm = form_for(GatewaySchema)
 
+ACTIONS = (ENABLE, DISABLE, DELETE)
+
 
 @bp.get("/")
 @permission("gateways.read")
 def index() -> Any:
-    query = select(Gateway).join(Gateway.provider).options(joinedload(Gateway.provider))
-    query = query.where(*matches(Gateway.name, Gateway.ip_address, Provider.name))
-    return render_template("gateways/index.html", page=page(query, Gateway.name))
+    return render_template("gateways/index.html", page=GATEWAYS.page(), actions=ACTIONS)
+
+
+@bp.get("/export.csv")
+@permission("gateways.read")
+def export() -> Any:
+    return csv_file(GATEWAYS, "gateways")
+
+
+@bp.route("/bulk", methods=["GET", "POST"])
+@permission("gateways.write")
+def bulk() -> Any:
+    return bulk_page(GATEWAYS, ACTIONS)
 
 
 @bp.route("/new", methods=["GET", "POST"], defaults={"id": None})
