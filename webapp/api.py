@@ -11,13 +11,13 @@ import datetime as dt
 import json
 import uuid
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from flask import Response, abort, current_app, jsonify, make_response, request
 from flask_babel import gettext
 from flask_login import current_user
 from flask_openapi import APIBlueprint, Tag
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
 from pydantic_core import to_jsonable_python
 from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import InstrumentedAttribute
@@ -26,7 +26,8 @@ from sqlalchemy.sql.base import ExecutableOption
 from webapp import limits, store
 from webapp.ext import Managed, csrf, db
 from webapp.forms import CHANGED_MEANWHILE, in_use, refusal
-from webapp.paging import keyset, matches
+from webapp.listing import Filter, ListOf, NoSuch
+from webapp.paging import Column, keyset, matches
 from webapp.permissions import may, permission, public
 from webapp.store import SECRETS
 from webapp.validation import Schema, messages
@@ -112,23 +113,24 @@ def resource(
     kind: type[Managed],
     schema: type[Schema],
     *,
-    order: Keys,
-    search: Keys,
+    order: Keys = (),
+    search: Keys = (),
+    listing: ListOf | None = None,
     answer: type[Answer] | None = None,
     options: Sequence[ExecutableOption] = (),
     save: Callable[[Any], object] = store.save,
     remove: Callable[[Any], object] = store.delete,
     creatable: bool = True,
     rights: str = "",
-    listing: type[Listing] = Listing,
+    asked: type[Listing] = Listing,
     narrowed: Callable[[Any], Sequence[ColumnElement[bool]]] = lambda query: (),
 ) -> type[BaseModel]:
     """Register list, create, read, replace, change and delete of one kind of thing under /api/v1/<area>/.
 
-    `order` are the columns a list is sorted by, unique together; `answer` says what is shown of a thing, which is
-    else what the schema takes. `rights` is the area whose permissions count, if it is another one; `listing` is how to
-    ask for a list where there is more to ask for, and `narrowed` the conditions that follow from it. The model of a
-    list is returned, for further answers of the area.
+    `listing` is the list as the page has it, with its sorting and filters; without one, `order` are the columns a list
+    is sorted by, unique together, `asked` is how to ask for it and `narrowed` the conditions that follow from that.
+    `answer` says what is shown of a thing, which is else what the schema takes. `rights` is the area whose permissions
+    count, if it is another one. The model of a list is returned, for further answers of the area.
     """
     rights = rights or area
     one = answer or _answer(schema)
@@ -137,6 +139,8 @@ def resource(
 
     @permission(f"{rights}.read")
     def index(query: Any) -> Response:
+        if listing:
+            return _narrowed(one, listing, query)
         wanted = select(kind).options(*options).where(*matches(*search), *narrowed(query))
         things, following = page(wanted, order, query)
         return listed(one, things, following)
@@ -173,7 +177,7 @@ def resource(
             return conflict(gettext(CHANGED_MEANWHILE))
         return make_response("", 204)
 
-    index.__annotations__["query"] = listing
+    index.__annotations__["query"] = _query(area, listing) if listing else asked
     create.__annotations__["body"] = replace.__annotations__["body"] = schema
     change.__annotations__["body"] = _partial(schema)
     many_rule, one_rule = f"/{area}/", f"/{area}/<uuid:id>"
@@ -298,12 +302,39 @@ def _partial(schema: type[Schema]) -> type[BaseModel]:
 
 # ---- lists
 
+_Cursor = TypeAdapter(list[str])
 
-def page(wanted: Select[Any], order: Keys, query: Listing) -> tuple[list[Any], str | None]:
+
+def _query(area: str, listing: ListOf) -> type[Listing]:
+    """How to ask for this list: what it may be sorted and narrowed by besides."""
+    sorts = [sign + column.name for column in listing.columns for sign in ("", "-")]
+    fields: dict[str, Any] = {
+        "sort": (Literal[("", *sorts)], Field("", description="The column, with a minus for downwards.")),
+        **{filter.name: (_values(filter), Field("")) for filter in listing.filters},
+    }
+    return create_model(f"{area.title()}Query", __base__=Listing, **fields)
+
+
+def _values(filter: Filter) -> Any:
+    return Literal[("", *filter.words)] if filter.words else str
+
+
+def _narrowed(answer: type[Answer], listing: ListOf, query: Any) -> Response:
+    try:
+        wanted = listing.narrow(listing.things, query.model_dump())
+    except NoSuch as wrong:
+        return refused({wrong.name: [gettext("Choose one of the options.")]})
+    keys, descending = listing.keys(query.sort)
+    return listed(answer, *page(wanted, keys, query, descending))
+
+
+def page(
+    wanted: Select[Any], order: Sequence[Column], query: Listing, descending: bool = False
+) -> tuple[list[Any], str | None]:
     """The things after the cursor, and the cursor for those after them."""
     try:
-        after = list(json.loads(base64.urlsafe_b64decode(query.cursor))) if query.cursor else None
-        things, last = keyset(wanted, order, after, query.limit)
-    except (ValueError, TypeError, AttributeError):  # What is not ours may be of any shape.
+        after = _Cursor.validate_json(base64.urlsafe_b64decode(query.cursor)) if query.cursor else None
+        things, last = keyset(wanted, order, after, query.limit, descending)
+    except ValueError:
         abort(400, gettext("The cursor is not one of ours."))
     return things, base64.urlsafe_b64encode(json.dumps(last).encode()).decode() if last else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Any
 
 from flask import abort, request, url_for
 from sqlalchemy import ColumnElement, Select, or_, tuple_
+from sqlalchemy.exc import DataError
 from sqlalchemy.orm import InstrumentedAttribute
 
 from webapp.ext import db
@@ -34,33 +34,53 @@ def page(query: Select[Any], *keys: InstrumentedAttribute[Any], **values: Any) -
 
     `values` are what else the address of the list holds: ids in its path, filters in its query.
     """
-    texts = [text.replace("\x00", "") for text in request.args.getlist("after")]
     try:
-        things, last = keyset(query, keys, texts or None, PAGE)
+        things, last = keyset(query, keys, after(), PAGE)
     except ValueError:
         abort(404)
-    next_url, first_url = _url(**values, after=last) if last else None, _url(**values) if texts else None
-    return Page(things, next_url, first_url, _search())
+    next_url, first_url = _url(**values, after=last) if last else None, _url(**values) if after() else None
+    return Page(things, next_url, first_url, search())
+
+
+def after() -> list[str] | None:
+    """The key that the page asked for begins after; None for the first page."""
+    return [text.replace("\x00", "") for text in request.args.getlist("after")] or None
 
 
 def keyset(
-    query: Select[Any], keys: Sequence[InstrumentedAttribute[Any]], after: Sequence[str] | None, limit: int
+    query: Select[Any], keys: Sequence[Column], after: Sequence[str] | None, limit: int, descending: bool = False
 ) -> tuple[list[Any], list[str]]:
     """The things after the key `after` (None: from the beginning), and the key to go on with if more follow.
 
-    ValueError if `after` is no key.
+    The keys together are unique, and none of them is ever NULL. ValueError if `after` is no key.
     """
     if after is not None:
-        typed = [_typed(key, text) for key, text in zip(keys, after, strict=True)]
-        query = query.where(tuple_(*keys) > tuple_(*typed))
-    rows = db.session.execute(query.add_columns(*keys).order_by(*keys).limit(limit + 1)).all()
+        here, there = tuple_(*keys), tuple_(*(typed(key, text) for key, text in zip(keys, after, strict=True)))
+        query = query.where(here < there if descending else here > there)
+    query = query.order_by(*(key.desc() if descending else key for key in keys))
+    try:
+        labelled = (key.label(f"key_{n}") for n, key in enumerate(keys))
+        rows = db.session.execute(query.add_columns(*labelled).limit(limit + 1)).all()
+    except DataError as error:
+        db.session.rollback()
+        raise ValueError from error
     last = [str(value) for value in rows[limit - 1][1:]] if len(rows) > limit else []
     return [row[0] for row in rows[:limit]], last
 
 
-def _typed(key: InstrumentedAttribute[Any], text: str) -> Any:
-    kind = key.type.python_type
-    return kind.fromisoformat(text) if kind is dt.datetime else kind(text)
+def typed(column: Column, text: str) -> Any:
+    """What a text means as a value of a column. ValueError if it means nothing."""
+    kind = column.type.python_type
+    if kind is object:
+        return text  # Such as an address: the database knows what it is.
+    if kind is bool:
+        if text.lower() not in ("true", "false"):
+            raise ValueError(text)
+        return text.lower() == "true"
+    try:
+        return kind.fromisoformat(text) if hasattr(kind, "fromisoformat") else kind(text)
+    except ArithmeticError as error:
+        raise ValueError(text) from error
 
 
 def matches(*columns: Column, number: Column | None = None) -> list[ColumnElement[bool]]:
@@ -68,7 +88,7 @@ def matches(*columns: Column, number: Column | None = None) -> list[ColumnElemen
 
     In the column `number` a telephone number is also found as pages show it: +55 11 4000-1234.
     """
-    q = _search()
+    q = search()
     if not q:
         return []
     found = [column.icontains(q, autoescape=True) for column in columns]
@@ -78,9 +98,10 @@ def matches(*columns: Column, number: Column | None = None) -> list[ColumnElemen
     return [or_(*found)]
 
 
-def _url(**values: Any) -> str:
-    return url_for(request.endpoint or "", q=_search() or None, **values)
-
-
-def _search() -> str:
+def search() -> str:
+    """What is searched for."""
     return request.args.get("q", "").replace("\x00", "").strip()[:80]
+
+
+def _url(**values: Any) -> str:
+    return url_for(request.endpoint or "", q=search() or None, **values)

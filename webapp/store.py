@@ -14,7 +14,7 @@ from typing import Any, cast
 import psycopg2
 import sqlalchemy
 import structlog
-from sqlalchemy import CursorResult, Delete, Executable, RowMapping, Update, func, select
+from sqlalchemy import CursorResult, Delete, Executable, RowMapping, Update, and_, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import InstrumentedAttribute, RelationshipProperty, Session, with_parent
 from sqlalchemy.orm.exc import StaleDataError
@@ -224,18 +224,20 @@ def _fresh_kind(session: Session, things: Sequence[Managed]) -> type[Managed]:
 
 
 def _parts(session: Session, kind: type[Managed], ids: Sequence[uuid.UUID]) -> list[Any]:
-    """What the database deletes along with things, to be recorded one by one."""
-    found: list[Any] = []
-    for relationship in parts_of(kind):
-        belongs = [remote.in_(ids) for _, remote in relationship.local_remote_pairs]
-        found += session.scalars(select(relationship.mapper.class_).where(*belongs)).all()
-    return found
+    """What goes along with things, to be recorded one by one. passive_deletes says that it is not worth that."""
+    return [
+        part
+        for relationship, mine in _belonging(kind, ids)
+        if not relationship.passive_deletes
+        for part in session.scalars(select(relationship.mapper.class_).where(mine))
+    ]
 
 
-def parts_of(kind: type[Managed]) -> list[RelationshipProperty[Any]]:
-    """The relationships to what goes along with a thing; passive_deletes says that it is not worth a record."""
-    relationships = sqlalchemy.inspect(kind).relationships
-    return [each for each in relationships if each.cascade.delete and not each.passive_deletes]
+def _belonging(kind: type[Managed], ids: Sequence[uuid.UUID]) -> Iterator[tuple[RelationshipProperty[Any], Any]]:
+    """The relationships to what the database deletes along with things, and which of that is these things'."""
+    for relationship in sqlalchemy.inspect(kind).relationships:
+        if relationship.cascade.delete:
+            yield relationship, and_(*(remote.in_(ids) for _, remote in relationship.local_remote_pairs))
 
 
 def _execute(session: Session, statement: Update | Delete) -> None:
@@ -392,6 +394,14 @@ def dependents(things: Sequence[Managed]) -> Iterator[tuple[Managed, Instrumente
         counts = select(kind.id, func.count()).join(relationship).where(kind.id.in_(by_id)).group_by(kind.id)
         for id, count in db.session.execute(counts):
             yield by_id[id], relationship, count
+
+
+def parts(things: Sequence[Managed]) -> Iterator[tuple[str, int]]:
+    """What would be deleted along with things of one kind: which table's, and how many."""
+    for relationship, mine in _belonging(_kind(things), [thing.id for thing in things]):
+        kind = relationship.mapper.class_
+        if count := db.session.scalar(select(func.count()).select_from(kind).where(mine)):
+            yield kind.__tablename__, count
 
 
 def _refuse_if_in_use(things: Sequence[Managed]) -> None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 import uuid
 from collections.abc import Callable
 from html import unescape
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.conftest import Counting
 from tests.web import things
 from tests.web.html import rows
-from webapp import paging, store
+from webapp import export, paging, store
 from webapp.customers.models import Customer
 from webapp.dids import operations
 from webapp.dids.models import Did
@@ -171,3 +174,249 @@ def test_a_did_is_found_as_it_is_shown(client: FlaskClient) -> None:
     assert rows(client.get("/dids/", query_string={"q": number}).text) == [shown]
     assert things.count(Did) == 3
     assert paging.PAGE == 50
+
+
+# ---- sorting, filters
+
+
+def _walk(client: FlaskClient, path: str) -> list[str]:
+    """The rows of a list, page by page to its end."""
+    found: list[str] = []
+    while path:
+        answer = client.get(path)
+        assert answer.status_code == 200, path
+        found += rows(answer.text)
+        following = re.search(r'rel="next" href="([^"]+)"', answer.text)
+        path = unescape(following[1]) if following else ""
+    return found
+
+
+@EVERY_LIST
+def test_by_every_column_and_both_ways_each_row_comes_once(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch, area: str
+) -> None:
+    monkeypatch.setattr(paging, "PAGE", 4)
+    _make(area, range(1, 12))
+    everything = _walk(client, f"/{area}/")
+    page = client.get(f"/{area}/").text
+    columns = re.findall(r'<a class="sort" href="[^"]*[?&;]sort=-?(\w+)"', page)
+    assert len(columns) == page.partition("<thead>")[2].partition("</thead>")[0].count("<th ")
+
+    for column in columns:
+        up = _walk(client, f"/{area}/?sort={column}")
+        down = _walk(client, f"/{area}/?sort=-{column}")
+        assert sorted(up) == sorted(everything), column
+        assert down == up[::-1], column
+
+
+def test_a_column_sorts_by_what_it_shows(client: FlaskClient) -> None:
+    north, south = things.provider("Norte"), things.provider("Sul", cost_per_minute="0.05")
+    things.gateway("A", "10.0.0.10", provider_id=south.id)
+    things.gateway("B", "10.0.0.9", provider_id=north.id, enabled=False)
+
+    def names(path: str) -> list[str]:
+        return [row.split()[0] for row in rows(client.get(path).text)]
+
+    assert names("/gateways/?sort=name") == ["A", "B"]
+    assert names("/gateways/?sort=-name") == ["B", "A"]
+    assert names("/gateways/?sort=provider") == ["B", "A"]
+    assert names("/gateways/?sort=address") == ["B", "A"], "addresses are numbers, not texts"
+    assert names("/gateways/?sort=enabled") == ["B", "A"]
+    assert names("/providers/?sort=-cost_per_minute") == ["Sul", "Norte"]
+
+
+def test_the_head_says_how_a_list_is_sorted(client: FlaskClient) -> None:
+    things.provider()
+
+    def heads(path: str) -> dict[str, str]:
+        found = re.findall(
+            r'<th scope="col"[^>]*aria-sort="(\w+)">\s*<a class="sort" href="([^"]+)"', client.get(path).text
+        )
+        return {unescape(url): direction for direction, url in found}
+
+    assert heads("/providers/") == {"/providers/?sort=-name": "ascending"}
+    assert heads("/providers/?sort=-name&q=o") == {"/providers/?sort=name&q=o": "descending"}
+    assert heads("/providers/?sort=type") == {"/providers/?sort=-type": "ascending"}
+
+
+def _filtered(client: FlaskClient, path: str, **query: str) -> list[str]:
+    return sorted(row.partition(" ")[0] for row in rows(client.get(path, query_string=query).text))
+
+
+def test_filters_of_every_list(client: FlaskClient) -> None:
+    north, south = things.provider("Norte", type="numbers"), things.provider("Sul")
+    one = things.gateway("A", "10.0.0.10", provider_id=north.id)
+    two = things.gateway(
+        "B", "10.0.0.9", provider_id=south.id, enabled=False, registration=True, username="u", password="p"
+    )
+    things.route("Brazil", gateway_id=one.id)
+    things.route("World", gateway_id=two.id, enabled=False)
+    acme, bakery = things.office("acme"), things.trunk("padaria", enabled=False)
+    things.extension(acme, "100")
+    things.extension(acme, "101", enabled=False)
+    things.extension(things.office("other"), "100")
+    number, _, _ = things.dids("551140001000", 3, provider_id=north.id, gateway_id=one.id)
+    things.dids("551140002000", 1, provider_id=south.id, status="blocked")
+    things.allocate(number, bakery)
+
+    assert _filtered(client, "/providers/", type="numbers") == ["Norte"]
+    assert _filtered(client, "/gateways/", provider_id=str(south.id)) == ["B"]
+    assert _filtered(client, "/gateways/", enabled="true") == ["A"]
+    assert _filtered(client, "/gateways/", registration="true") == ["B"]
+    assert "Brazil" in rows(client.get(f"/routes/?gateway_id={one.id}").text)[0]
+    assert len(_filtered(client, "/routes/", enabled="false")) == 1
+    assert _filtered(client, "/customers/", type="extension") == ["acme", "other"]
+    assert _filtered(client, "/customers/", enabled="false") == ["padaria"]
+    assert _filtered(client, "/extensions/", customer_id=str(acme.id)) == ["acme-100", "acme-101"]
+    assert _filtered(client, "/extensions/", customer_id="ACME") == ["acme-100", "acme-101"]
+    assert _filtered(client, "/extensions/", customer_id="customer") == ["acme-100", "acme-101", "other-100"]
+    assert _filtered(client, "/extensions/", customer_id="acme", enabled="true") == ["acme-100"]
+    assert len(_filtered(client, "/dids/", status="available")) == 2
+    assert len(_filtered(client, "/dids/", provider_id=str(south.id))) == 1
+    assert len(_filtered(client, "/dids/", gateway_id=str(one.id))) == 3
+    assert len(_filtered(client, "/dids/", customer_id="padaria")) == 1
+    assert len(_filtered(client, "/dids/", customer_id=str(bakery.id), q="4000")) == 1
+    assert _filtered(client, "/dids/", customer_id="padaria", status="blocked") == []
+
+
+def test_what_is_chosen_stays(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the search, in the heads, on the next page; and it can be let go."""
+    monkeypatch.setattr(paging, "PAGE", 2)
+    _make("gateways", range(1, 6))
+    page = client.get("/gateways/?enabled=true&q=GW&sort=-name").text
+    assert '<option value="true" selected>' in page
+    assert '<input type="hidden" name="sort" value="-name">' in page
+    for url in re.findall(r'class="sort" href="([^"]+)"', page) + re.findall(r'rel="next" href="([^"]+)"', page):
+        assert "enabled=true" in url
+        assert "q=GW" in url
+    assert 'href="/gateways/?sort=-name"' in page
+    assert "Clear" not in client.get("/gateways/").text
+
+
+def test_a_customer_in_a_link_is_shown_by_its_code(client: FlaskClient) -> None:
+    customer = things.office("acme")
+    assert 'name="customer_id" value="acme"' in client.get(f"/extensions/?customer_id={customer.id}").text
+
+
+NONSENSE = [
+    "sort=nonsense",
+    "sort=--name",
+    "after=",
+    "after=x&after=y&after=z&after=u",
+    "after=%00",
+    "enabled=perhaps",
+    "status=gone",
+    "type=x",
+    "provider_id=x",
+    "gateway_id=%27",
+    "customer_id=%00%27%25",
+    "price_plan_id=00000000-0000-0000-0000-00000000000x",
+    "registration=1",
+    "q=" + "%25" * 200,
+    "_external=1&_anchor=x&endpoint=y",
+    "sort=enabled&after=maybe&after=x",
+    "sort=priority&after=" + "9" * 5000 + "&after=x",
+    "sort=cost_per_minute&after=1e999999999&after=x",
+    "sort=cost_per_minute&after=x&after=x",
+    "sort=address&after=nowhere&after=1&after=x",
+    "sort=gateways&after=1.5&after=x",
+]
+
+
+@EVERY_LIST
+def test_what_makes_no_sense_breaks_nothing(client: FlaskClient, area: str) -> None:
+    for query in NONSENSE:
+        for path in (f"/{area}/", f"/{area}/export.csv"):
+            answer = client.get(f"{path}?{query}")
+            assert answer.status_code in (200, 404), query
+        assert client.get(f"/{area}/bulk?action=delete&all=1&{query}").status_code in (302, 404), query
+
+
+# ---- CSV
+
+
+def _csv(client: FlaskClient, path: str, language: str = "en") -> list[dict[str, str]]:
+    answer = client.get(path)
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+    text = answer.data.decode("utf-8-sig")
+    assert answer.data.startswith(b"\xef\xbb\xbf"), "without it Excel takes accents for something else"
+    return list(csv.DictReader(io.StringIO(text, newline=""), delimiter=";" if language == "pt_BR" else ","))
+
+
+@EVERY_LIST
+def test_an_export_has_all_rows_and_costs_the_same(
+    client: FlaskClient, counting: Counting, monkeypatch: pytest.MonkeyPatch, area: str
+) -> None:
+    monkeypatch.setattr(export, "ROWS", 7)
+    each = _make(area, range(1, 4))
+    with counting() as few:
+        assert len(_csv(client, f"/{area}/export.csv")) == 3 * each
+    _make(area, range(4, 60))
+    with counting() as many:
+        assert len(_csv(client, f"/{area}/export.csv")) == 59 * each
+    assert len(many) == len(few) <= 3, many
+
+
+def test_an_export_is_what_the_page_shows_in_its_order(client: FlaskClient) -> None:
+    north = things.provider("Norte")
+    gateway = things.gateway("GW1", provider_id=north.id)
+    one, _ = things.dids("551140001000", 2, provider_id=north.id, gateway_id=gateway.id, description="São João, loja")
+    things.dids("551140002000", 1)
+    office = things.office("acme")
+    things.extension(office, "100")
+    things.allocate(one, office, "100")
+
+    found = _csv(client, "/dids/export.csv?q=4000+100&sort=-number")
+
+    assert found == [
+        {
+            "number": "551140001001",
+            "provider": "Norte",
+            "gateway": "GW1",
+            "status": "available",
+            "description": "São João, loja",
+            "customer": "",
+            "destination": "",
+        },
+        {
+            "number": "551140001000",
+            "provider": "Norte",
+            "gateway": "GW1",
+            "status": "allocated",
+            "description": "São João, loja",
+            "customer": "acme",
+            "destination": "100",
+        },
+    ]
+
+
+def test_no_cell_becomes_a_formula(client: FlaskClient) -> None:
+    for sign in "=+-@":
+        things.provider(f"{sign}cmd|' /C calc'!A0")
+    names = [row["name"] for row in _csv(client, "/providers/export.csv")]
+    assert len(names) == 4
+    assert all(name.startswith("'") for name in names)
+    assert export.defused("\t=1") == "'\t=1"
+    assert export.defused("a=1") == "a=1"
+
+
+def test_a_file_for_portuguese_readers(app: Flask, client: FlaskClient) -> None:
+    things.provider("Norte", cost_per_minute="0.05")
+    assert _csv(client, "/providers/export.csv") == [{"name": "Norte", "type": "both", "cost_per_minute": "0.05"}]
+    client.post("/language", data={"language": "pt_BR"})
+    assert _csv(client, "/providers/export.csv", "pt_BR") == [
+        {"name": "Norte", "type": "both", "cost_per_minute": "0,05"}
+    ]
+
+
+def test_who_may_look_may_export_and_no_secret_is_in_the_file(viewer: FlaskClient) -> None:
+    things.gateway("GW1", registration=True, username="us", password="hush-gateway")
+    things.extension(things.office("acme"), "100", name="João")
+    for area in LISTS:
+        answer = viewer.get(f"/{area}/export.csv")
+        assert answer.status_code == 200
+        assert f'filename="{area}-2' in answer.headers["Content-Disposition"]
+        assert "hush" not in answer.text
+        assert "secret" not in answer.text
+        assert f'href="/{area}/export.csv' in viewer.get(f"/{area}/").text or not rows(viewer.get(f"/{area}/").text)

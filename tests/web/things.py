@@ -99,7 +99,7 @@ def one(kind: type[T], **values: Any) -> T:
     return found
 
 
-def count(kind: type[Base], **values: Any) -> int:
+def count(kind: type[Base] | type[Managed], **values: Any) -> int:
     """How many things with these values are stored."""
     number = db.session.scalar(select(func.count()).select_from(kind).filter_by(**values)) or 0
     _let_go()

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from webapp.api import resource
+from webapp.customers.lists import CUSTOMERS
 from webapp.customers.models import Customer
 from webapp.customers.schemas import CustomerSchema
 
 resource(
-    "customers", Customer, CustomerSchema, order=[Customer.code, Customer.id], search=[Customer.code, Customer.name]
+    "customers",
+    Customer,
+    CustomerSchema,
+    listing=CUSTOMERS,
 )

@@ -7,20 +7,22 @@ from typing import Any
 
 from flask import Blueprint, render_template, url_for
 from flask_babel import gettext
-from sqlalchemy import String, cast, select
+from sqlalchemy import select
 from sqlalchemy.orm import contains_eager, joinedload
 
 from webapp import details
+from webapp.bulk import DELETE, DISABLE, ENABLE, bulk_page
 from webapp.calls.models import latest_calls
+from webapp.customers.lists import CUSTOMERS
 from webapp.customers.models import Customer
 from webapp.customers.schemas import CustomerSchema
 from webapp.details import changes, some
 from webapp.dids.models import Allocation, Did
+from webapp.export import csv_file
 from webapp.ext import db
 from webapp.extensions.models import Extension
 from webapp.forms import choices, delete_page, form_for
 from webapp.pages import saved
-from webapp.paging import matches, page
 from webapp.permissions import permission
 from webapp.tariffs.models import PricePlan
 
@@ -28,13 +30,25 @@ bp = Blueprint("customers", __name__, url_prefix="/customers")
 
 CustomerForm = form_for(CustomerSchema)
 
+ACTIONS = (ENABLE, DISABLE, DELETE)
+
 
 @bp.get("/")
 @permission("customers.read")
 def index() -> Any:
-    addresses = cast(Customer.trunk_ip, String)
-    query = select(Customer).where(*matches(Customer.code, Customer.name, addresses))
-    return render_template("customers/index.html", page=page(query, Customer.code))
+    return render_template("customers/index.html", page=CUSTOMERS.page(), actions=ACTIONS)
+
+
+@bp.get("/export.csv")
+@permission("customers.read")
+def export() -> Any:
+    return csv_file(CUSTOMERS, "customers")
+
+
+@bp.route("/bulk", methods=["GET", "POST"])
+@permission("customers.write")
+def bulk() -> Any:
+    return bulk_page(CUSTOMERS, ACTIONS)
 
 
 @bp.get("/<uuid:id>")

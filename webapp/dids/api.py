@@ -9,13 +9,12 @@ from flask import Response, jsonify, make_response
 from flask_babel import gettext
 from flask_openapi import Tag
 from pydantic import Field
-from sqlalchemy import select
-from sqlalchemy.orm import selectinload
 
 from webapp import store
 from webapp.api import Answer, Identified, attempt, bp, conflict, listed, resource, shown
 from webapp.dids import operations
-from webapp.dids.models import Allocation, Did
+from webapp.dids.lists import DIDS
+from webapp.dids.models import Did
 from webapp.dids.schemas import AllocationSchema, DidRangeSchema, DidSchema
 from webapp.ext import db
 from webapp.permissions import permission
@@ -39,10 +38,8 @@ DidList = resource(
     "dids",
     Did,
     DidSchema,
-    order=[Did.number],
-    search=[Did.number, Did.description],
+    listing=DIDS,
     answer=DidAnswer,
-    options=[selectinload(Did.current).joinedload(Allocation.extension)],
     creatable=False,
 )
 
@@ -55,7 +52,7 @@ def create_dids(body: DidRangeSchema) -> Response:
     if stopped:
         return stopped
     last = str(int(body.number) + body.count - 1)
-    created = db.session.scalars(select(Did).where(Did.number.between(body.number, last)).order_by(Did.number))
+    created = db.session.scalars(DIDS.things.where(Did.number.between(body.number, last)).order_by(Did.number))
     return make_response(listed(DidAnswer, [did for did in created if len(did.number) == len(last)]), 201)
 
 

@@ -100,6 +100,13 @@ def _ended(which: ColumnElement[bool]) -> Update:
     )
 
 
+def set_status(dids: Sequence[Did], status: str) -> store.Receipt:
+    """Make numbers that nobody has available, reserved or blocked; all of them or none."""
+    if any(did.current for did in dids):
+        raise store.Refused("ck_dids_free")
+    return store.change(dids, status=status, quarantine_until=None)
+
+
 def _destination(customer: Customer, number: str | None) -> Extension | None:
     if customer.type == "trunk":
         if number is not None:

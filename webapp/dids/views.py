@@ -7,21 +7,23 @@ from os.path import commonprefix
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
-from flask_babel import gettext, ngettext
+from flask_babel import gettext, lazy_gettext, ngettext
 from sqlalchemy import func, select
-from sqlalchemy.orm import joinedload, selectinload
+from sqlalchemy.orm import joinedload
 
 from webapp import store
+from webapp.bulk import DELETE, Action, bulk_page
 from webapp.customers.models import Customer
 from webapp.details import changes, some
 from webapp.dids import operations
+from webapp.dids.lists import DIDS
 from webapp.dids.models import Allocation, Did
 from webapp.dids.schemas import AllocationSchema, DidRangeSchema, DidSchema, FreeDidSchema
+from webapp.export import csv_file
 from webapp.ext import db
 from webapp.forms import SchemaForm, choices, delete_page, form_for
 from webapp.gateways.models import Gateway
 from webapp.pages import saved
-from webapp.paging import matches, page
 from webapp.permissions import permission
 from webapp.providers.models import Provider
 
@@ -33,22 +35,43 @@ DidRangeForm = form_for(DidRangeSchema)
 AllocationForm = form_for(AllocationSchema)
 
 
+def _to_be(status: str, label: Any) -> Action:
+    return Action(
+        status,
+        label,
+        do=lambda dids: operations.set_status(dids, status),
+        obstacles=lambda dids: [_whose(did.current) for did in dids if did.current],
+    )
+
+
+def _whose(allocation: Allocation) -> str:
+    return str(gettext("%(number)s is with %(name)s", number=allocation.did.number, name=allocation.customer))
+
+
+ACTIONS = (
+    _to_be("available", lazy_gettext("Free")),
+    _to_be("reserved", lazy_gettext("Reserve")),
+    _to_be("blocked", lazy_gettext("Block")),
+    DELETE,
+)
+
+
 @bp.get("/")
 @permission("dids.read")
 def index() -> Any:
-    query = (
-        select(Did)
-        .join(Did.provider)
-        .outerjoin(Did.current)
-        .outerjoin(Allocation.customer)
-        .options(
-            joinedload(Did.provider),
-            selectinload(Did.current).options(joinedload(Allocation.customer), joinedload(Allocation.extension)),
-        )
-    )
-    shown = (Did.number, Did.description, Provider.name, Customer.name, Allocation.customer_code)
-    query = query.where(*matches(*shown, number=Did.number))
-    return render_template("dids/index.html", page=page(query, Did.number))
+    return render_template("dids/index.html", page=DIDS.page(), actions=ACTIONS)
+
+
+@bp.get("/export.csv")
+@permission("dids.read")
+def export() -> Any:
+    return csv_file(DIDS, "dids")
+
+
+@bp.route("/bulk", methods=["GET", "POST"])
+@permission("dids.write")
+def bulk() -> Any:
+    return bulk_page(DIDS, ACTIONS)
 
 
 @bp.get("/<uuid:id>")

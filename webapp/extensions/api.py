@@ -10,6 +10,7 @@ from flask_openapi import Tag
 from webapp.api import Identified, Secret, bp, resource
 from webapp.ext import db
 from webapp.extensions import operations
+from webapp.extensions.lists import EXTENSIONS
 from webapp.extensions.models import Extension
 from webapp.extensions.schemas import ExtensionSchema
 from webapp.permissions import permission
@@ -18,8 +19,7 @@ resource(
     "extensions",
     Extension,
     ExtensionSchema,
-    order=[Extension.customer_id, Extension.extension],
-    search=[Extension.extension, Extension.name],
+    listing=EXTENSIONS,
 )
 
 TAGS: list[Tag | dict[str, Any]] = [Tag(name="extensions")]

@@ -8,32 +8,46 @@ from typing import Any
 from flask import Blueprint, render_template, request, url_for
 from flask_babel import gettext
 from sqlalchemy import select
-from sqlalchemy.orm import contains_eager, joinedload
+from sqlalchemy.orm import joinedload
 
 from webapp import details
+from webapp.bulk import DELETE, DISABLE, ENABLE, bulk_page
 from webapp.customers.models import Customer
 from webapp.details import changes, some
 from webapp.dids.models import Allocation, Did
+from webapp.export import csv_file
 from webapp.ext import db
 from webapp.extensions import operations
+from webapp.extensions.lists import EXTENSIONS
 from webapp.extensions.models import Extension
 from webapp.extensions.schemas import ExtensionSchema
 from webapp.forms import choices, delete_page, form_for
 from webapp.pages import saved
-from webapp.paging import matches, page
 from webapp.permissions import permission
 
 bp = Blueprint("extensions", __name__, url_prefix="/extensions")
 
 ExtensionForm = form_for(ExtensionSchema)
 
+ACTIONS = (ENABLE, DISABLE, DELETE)
+
 
 @bp.get("/")
 @permission("extensions.read")
 def index() -> Any:
-    query = select(Extension).join(Extension.customer).options(contains_eager(Extension.customer))
-    query = query.where(*matches(Extension.extension, Extension.name, Customer.code, Customer.name))
-    return render_template("extensions/index.html", page=page(query, Customer.code, Extension.extension))
+    return render_template("extensions/index.html", page=EXTENSIONS.page(), actions=ACTIONS)
+
+
+@bp.get("/export.csv")
+@permission("extensions.read")
+def export() -> Any:
+    return csv_file(EXTENSIONS, "extensions")
+
+
+@bp.route("/bulk", methods=["GET", "POST"])
+@permission("extensions.write")
+def bulk() -> Any:
+    return bulk_page(EXTENSIONS, ACTIONS)
 
 
 @bp.get("/<uuid:id>")

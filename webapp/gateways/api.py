@@ -10,12 +10,16 @@ from flask_openapi import Tag
 from webapp.api import Identified, Secret, bp, resource
 from webapp.ext import db
 from webapp.gateways import operations
+from webapp.gateways.lists import GATEWAYS
 from webapp.gateways.models import Gateway
 from webapp.gateways.schemas import GatewaySchema
 from webapp.permissions import permission
 
 resource(
-    "gateways", Gateway, GatewaySchema, order=[Gateway.name, Gateway.id], search=[Gateway.name, Gateway.ip_address]
+    "gateways",
+    Gateway,
+    GatewaySchema,
+    listing=GATEWAYS,
 )
 
 TAGS: list[Tag | dict[str, Any]] = [Tag(name="gateways")]

@@ -11,15 +11,17 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload, selectinload
 
 from webapp import details
+from webapp.bulk import DELETE, DISABLE, ENABLE, bulk_page
 from webapp.details import changes, some
 from webapp.dids.models import Allocation, Did
+from webapp.export import csv_file
 from webapp.ext import db
 from webapp.forms import choices, delete_page, form_for
 from webapp.gateways import operations
+from webapp.gateways.lists import GATEWAYS
 from webapp.gateways.models import Gateway
 from webapp.gateways.schemas import GatewaySchema
 from webapp.pages import saved
-from webapp.paging import matches, page
 from webapp.permissions import permission
 from webapp.providers.models import Provider
 from webapp.routes.models import Route
@@ -28,13 +30,25 @@ bp = Blueprint("gateways", __name__, url_prefix="/gateways")
 
 GatewayForm = form_for(GatewaySchema)
 
+ACTIONS = (ENABLE, DISABLE, DELETE)
+
 
 @bp.get("/")
 @permission("gateways.read")
 def index() -> Any:
-    query = select(Gateway).join(Gateway.provider).options(joinedload(Gateway.provider))
-    query = query.where(*matches(Gateway.name, Gateway.ip_address, Provider.name))
-    return render_template("gateways/index.html", page=page(query, Gateway.name))
+    return render_template("gateways/index.html", page=GATEWAYS.page(), actions=ACTIONS)
+
+
+@bp.get("/export.csv")
+@permission("gateways.read")
+def export() -> Any:
+    return csv_file(GATEWAYS, "gateways")
+
+
+@bp.route("/bulk", methods=["GET", "POST"])
+@permission("gateways.write")
+def bulk() -> Any:
+    return bulk_page(GATEWAYS, ACTIONS)
 
 
 @bp.get("/<uuid:id>")

@@ -10,14 +10,16 @@ from flask_babel import gettext
 from sqlalchemy import func, select
 from sqlalchemy.orm import contains_eager, selectinload
 
+from webapp.bulk import DELETE, bulk_page
 from webapp.details import changes, some
 from webapp.dids.models import Allocation, Did
+from webapp.export import csv_file
 from webapp.ext import db
 from webapp.forms import delete_page, form_for
 from webapp.gateways.models import Gateway
 from webapp.pages import saved
-from webapp.paging import matches, page
 from webapp.permissions import permission
+from webapp.providers.lists import PROVIDERS
 from webapp.providers.models import Provider
 from webapp.providers.schemas import ProviderSchema
 from webapp.routes.models import Route
@@ -26,12 +28,25 @@ bp = Blueprint("providers", __name__, url_prefix="/providers")
 
 ProviderForm = form_for(ProviderSchema)
 
+ACTIONS = (DELETE,)
+
 
 @bp.get("/")
 @permission("providers.read")
 def index() -> Any:
-    query = select(Provider).options(selectinload(Provider.gateways)).where(*matches(Provider.name))
-    return render_template("providers/index.html", page=page(query, Provider.name))
+    return render_template("providers/index.html", page=PROVIDERS.page(), actions=ACTIONS)
+
+
+@bp.get("/export.csv")
+@permission("providers.read")
+def export() -> Any:
+    return csv_file(PROVIDERS, "providers")
+
+
+@bp.route("/bulk", methods=["GET", "POST"])
+@permission("providers.write")
+def bulk() -> Any:
+    return bulk_page(PROVIDERS, ACTIONS)
 
 
 @bp.get("/<uuid:id>")

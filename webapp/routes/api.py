@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from webapp.api import resource
 from webapp.routes import operations
+from webapp.routes.lists import ROUTES
 from webapp.routes.models import Route
 from webapp.routes.schemas import RouteSchema
 
@@ -11,7 +12,6 @@ resource(
     "routes",
     Route,
     RouteSchema,
-    order=[Route.priority, Route.name],
-    search=[Route.name, Route.pattern],
+    listing=ROUTES,
     save=operations.save,
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from webapp import store
 from webapp.ext import db
 from webapp.gateways.models import Gateway
@@ -14,3 +16,8 @@ def save(route: Route) -> store.Receipt:
     if route.enabled and gateway is not None and not gateway.enabled:
         raise store.Refused("ck_routes_gateway_enabled")
     return store.save(route)
+
+
+def without_gateway(routes: Sequence[Route]) -> list[Route]:
+    """Those that cannot be enabled, since their gateway is disabled."""
+    return [route for route in routes if not route.gateway.enabled]

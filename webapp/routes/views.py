@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, render_template, request
@@ -11,14 +13,16 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from webapp import details
+from webapp.bulk import DELETE, DISABLE, ENABLE, bulk_page
 from webapp.details import changes
+from webapp.export import csv_file
 from webapp.ext import db
 from webapp.forms import choices, delete_page, form_for
 from webapp.gateways.models import Gateway
 from webapp.pages import saved
-from webapp.paging import matches, page
 from webapp.permissions import permission
 from webapp.routes import operations, patterns
+from webapp.routes.lists import ROUTES
 from webapp.routes.models import Route
 from webapp.routes.schemas import RouteSchema
 
@@ -27,12 +31,30 @@ bp = Blueprint("routes", __name__, url_prefix="/routes")
 RouteForm = form_for(RouteSchema)
 
 
+def _dead_ends(routes: Sequence[Route]) -> Iterable[str]:
+    for route in operations.without_gateway(routes):
+        yield gettext("%(name)s: gateway %(gateway)s is disabled", name=route.name, gateway=route.gateway.name)
+
+
+ACTIONS = (replace(ENABLE, obstacles=_dead_ends), DISABLE, DELETE)
+
+
 @bp.get("/")
 @permission("routes.read")
 def index() -> Any:
-    query = select(Route).join(Route.gateway).options(joinedload(Route.gateway))
-    query = query.where(*matches(Route.name, Route.pattern, Gateway.name))
-    return render_template("routes/index.html", page=page(query, Route.priority, Route.name))
+    return render_template("routes/index.html", page=ROUTES.page(), actions=ACTIONS)
+
+
+@bp.get("/export.csv")
+@permission("routes.read")
+def export() -> Any:
+    return csv_file(ROUTES, "routes")
+
+
+@bp.route("/bulk", methods=["GET", "POST"])
+@permission("routes.write")
+def bulk() -> Any:
+    return bulk_page(ROUTES, ACTIONS)
 
 
 @bp.get("/<uuid:id>")

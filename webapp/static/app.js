@@ -1,5 +1,7 @@
 // What the pages cannot do by themselves: theme button, announcements, warning about unsaved changes.
 
+import "./lists.js";
+
 const root = document.documentElement;
 const systemTheme = () => (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
 

@@ -60,7 +60,7 @@ resource(
     TariffSchema,
     order=[Tariff.price_plan_id, Tariff.prefix, Tariff.valid_from],
     search=[Tariff.prefix, Tariff.description],
-    listing=TariffListing,
+    asked=TariffListing,
     narrowed=lambda query: _conditions(Tariff, query.price_plan_id, query),
 )
 resource(
@@ -70,6 +70,6 @@ resource(
     order=[ProviderTariff.provider_id, ProviderTariff.prefix, ProviderTariff.valid_from],
     search=[ProviderTariff.prefix, ProviderTariff.description],
     rights="tariffs",
-    listing=ProviderTariffListing,
+    asked=ProviderTariffListing,
     narrowed=lambda query: _conditions(ProviderTariff, query.provider_id, query),
 )

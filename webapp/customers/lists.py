@@ -1,0 +1,42 @@
+"""What the list of customers shows, and by what it is searched, sorted and filtered."""
+
+from __future__ import annotations
+
+from flask_babel import lazy_gettext
+from sqlalchemy import String, Text, cast, func, select
+
+from webapp.customers.models import Customer
+from webapp.listing import STATES, Column, Filter, ListOf
+from webapp.tariffs.models import PricePlan
+
+TYPES = {"trunk": lazy_gettext("Trunk"), "extension": lazy_gettext("Extensions")}
+
+CUSTOMERS = ListOf(
+    query=select(Customer).outerjoin(Customer.price_plan),
+    columns=[
+        Column("code", lazy_gettext("Code"), Customer.code),
+        Column("name", lazy_gettext("Name"), Customer.name),
+        Column("type", lazy_gettext("Type"), Customer.type),
+        Column("trunk_ip", lazy_gettext("Address"), func.array_to_string(Customer.trunk_ip, " ", type_=Text)),
+        Column("enabled", lazy_gettext("State"), Customer.enabled),
+    ],
+    order=[Customer.code],
+    search=[Customer.code, Customer.name, cast(Customer.trunk_ip, String)],
+    filters=[
+        Filter("type", lazy_gettext("Type"), Customer.type, words=TYPES),
+        Filter("price_plan_id", lazy_gettext("Price plan"), Customer.price_plan_id, things=PricePlan),
+        Filter("enabled", lazy_gettext("State"), Customer.enabled, words=STATES),
+    ],
+    export={
+        "code": Customer.code,
+        "name": Customer.name,
+        "type": Customer.type,
+        "enabled": Customer.enabled,
+        "price_plan": PricePlan.name,
+        "caller_id": Customer.caller_id,
+        "trunk_ip": Customer.trunk_ip,
+        "trunk_port": Customer.trunk_port,
+        "qualify_frequency": Customer.qualify_frequency,
+        "codecs": Customer.codecs,
+    },
+)

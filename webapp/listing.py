@@ -1,0 +1,232 @@
+"""A list, declared once: its page, its CSV file, its bulk actions and the API all go by the same declaration.
+
+An area says in its lists.py what its list is, and in views.py has three short views for it:
+
+    GATEWAYS = ListOf(
+        query=select(Gateway).join(Gateway.provider),         every row, with whatever is shown, sorted or searched
+        options=[contains_eager(Gateway.provider)],           so that a page takes one query
+        columns=[Column("name", lazy_gettext("Name"), Gateway.name), ...],       ?sort=name, or -name for downwards
+        order=[Gateway.name],                                 unique together; decides among equals, and is the default
+        search=[Gateway.name, Provider.name],                 ?q=
+        filters=[Filter("enabled", ..., Gateway.enabled, words=STATES), ...],    ?enabled=true
+        export={"name": Gateway.name, "provider": Provider.name, ...},           the columns of the CSV file
+    )
+
+    index     render_template("gateways/index.html", page=GATEWAYS.page(), actions=ACTIONS)     extends _list.html
+    export    csv_file(GATEWAYS, "gateways")                              at export.csv; the list then offers the file
+    bulk      bulk_page(GATEWAYS, ACTIONS)                                see bulk.py; the rows then can be selected
+
+and in api.py gives it to resource(..., listing=GATEWAYS). What a list is sorted by may not be NULL: coalesce() it.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import abort, request, url_for
+from flask_babel import lazy_gettext
+from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy.sql.base import ExecutableOption
+
+from webapp import paging
+from webapp.ext import Managed, db
+
+Expression = paging.Column
+
+STATES = {"true": lazy_gettext("Enabled"), "false": lazy_gettext("Disabled")}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column as the page shows it: its name in ?sort=, its head, and what it is sorted by (never NULL)."""
+
+    name: str
+    label: Any  # A lazy text.
+    by: Expression | Sequence[Expression]
+    end: bool = False  # Figures stand at the right.
+
+    @property
+    def keys(self) -> list[Expression]:
+        return list(self.by) if isinstance(self.by, list | tuple) else [self.by]  # type: ignore[list-item]  # it is one
+
+
+@dataclass(frozen=True)
+class DrawnFilter:
+    """A filter as the page draws it: a select of its options, or without them a field to type in."""
+
+    name: str
+    label: Any
+    value: str
+    options: list[tuple[str, Any]] | None
+
+
+@dataclass(frozen=True)
+class Filter:
+    """A query parameter, named as the field, that leaves only the rows whose `column` has the value given."""
+
+    name: str
+    label: Any  # A lazy text.
+    column: Expression
+    words: Mapping[str, Any] = field(default_factory=dict)  # Its values, and the words for them; or ...
+    things: type[Managed] | None = None  # ... what it refers to by its id: all of these are offered.
+
+    def condition(self, value: str) -> ColumnElement[bool]:
+        """ValueError if there cannot be such a value."""
+        if self.words and value not in self.words:
+            raise ValueError(value)
+        wanted: ColumnElement[bool] = self.column == paging.typed(self.column, value)
+        return wanted
+
+    def drawn(self, value: str) -> DrawnFilter:
+        return DrawnFilter(self.name, self.label, value, self._options())
+
+    def _options(self) -> list[tuple[str, Any]]:
+        if self.things is None:
+            return list(self.words.items())
+        things = db.session.scalars(select(self.things))
+        return sorted(((str(thing.id), str(thing)) for thing in things), key=lambda option: option[1])
+
+
+@dataclass(frozen=True, kw_only=True)
+class TypedFilter(Filter):
+    """A filter by one of thousands: in a link by its id, and in the field by its code or by a part of its name."""
+
+    things: type[Managed]
+    code: Expression
+    title: Expression
+
+    def condition(self, value: str) -> ColumnElement[bool]:
+        if _is_id(value):
+            return super().condition(value)
+        if id := db.session.scalar(select(self.things.id).where(self.code == value.strip().lower())):
+            return super().condition(str(id))
+        return self.column.in_(select(self.things.id).where(self.title.icontains(value.strip(), autoescape=True)))
+
+    def drawn(self, value: str) -> DrawnFilter:
+        if _is_id(value):
+            value = db.session.scalar(select(self.code).where(self.things.id == uuid.UUID(value))) or value
+        return DrawnFilter(self.name, self.label, value, None)
+
+
+@dataclass(frozen=True)
+class Head:
+    """The head of a column: where a click leads, and how the list is sorted by it now."""
+
+    label: Any
+    url: str
+    direction: str | None
+    end: bool
+
+
+@dataclass(frozen=True)
+class ListPage(paging.Page):
+    """A page of a list, with all that surrounds the rows."""
+
+    heads: Sequence[Head]
+    filters: Sequence[DrawnFilter]
+    chosen: Mapping[str, str]  # What the list is narrowed and sorted by, as query parameters.
+    clear_url: str | None  # There if anything is searched or filtered.
+    export_url: str | None
+
+
+@dataclass(frozen=True)
+class ListOf:
+    query: Select[Any]
+    columns: Sequence[Column]
+    order: Sequence[Expression]
+    search: Sequence[Expression]
+    options: Sequence[ExecutableOption] = ()
+    number: Expression | None = None  # The column of telephone numbers, which are found as they are shown.
+    filters: Sequence[Filter] = ()
+    export: Mapping[str, Expression] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> type[Managed]:
+        kind: type[Managed] = self.query.column_descriptions[0]["entity"]
+        return kind
+
+    @property
+    def things(self) -> Select[Any]:
+        """Every row, with what belongs to it."""
+        return self.query.options(*self.options)
+
+    def narrow(self, query: Select[Any], values: Mapping[str, str]) -> Select[Any]:
+        """Only what is searched for, and what the filters let through. NoSuch if there is no such value."""
+        query = query.where(*paging.matches(*self.search, number=self.number))
+        for filter in self.filters:
+            if value := values.get(filter.name):
+                try:
+                    query = query.where(filter.condition(value))
+                except ValueError:
+                    raise NoSuch(filter.name) from None
+        return query
+
+    def keys(self, sort: str) -> tuple[list[Expression], bool]:
+        """What the list is sorted by, unique together, and whether downwards. NoSuch if there is no such column."""
+        if not sort:
+            return list(self.order), False
+        for column in self.columns:
+            if column.name == sort.removeprefix("-"):
+                others = [key for key in self.order if not any(key is each for each in column.keys)]
+                return [*column.keys, *others], sort.startswith("-")
+        raise NoSuch("sort")
+
+    def sort(self, query: Select[Any], sort: str) -> Select[Any]:
+        keys, descending = self.keys(sort)
+        return query.order_by(*(key.desc() if descending else key for key in keys))
+
+    def page(self) -> ListPage:
+        """The page that the request asks for; 404 if it asks for what cannot be."""
+        chosen = self.chosen()
+        sort = chosen.get("sort", "")
+        try:
+            keys, descending = self.keys(sort)
+            query = self.narrow(self.things, chosen)
+            things, last = paging.keyset(query, keys, paging.after(), paging.PAGE, descending)
+        except ValueError:
+            abort(404)
+        return ListPage(
+            things=things,
+            next_url=url_for(".index", **chosen, after=last) if last else None,
+            first_url=url_for(".index", **chosen) if paging.after() else None,
+            q=paging.search(),
+            heads=[self._head(column, chosen) for column in self.columns],
+            filters=[filter.drawn(chosen.get(filter.name, "")) for filter in self.filters],
+            chosen=chosen,
+            clear_url=url_for(".index", sort=sort or None) if chosen.keys() - {"sort"} else None,
+            export_url=url_for(".export", **chosen) if self.export else None,
+        )
+
+    def chosen(self) -> dict[str, Any]:
+        """What the request narrows and sorts the list by; parameters that mean nothing here are left out."""
+        names = [*(filter.name for filter in self.filters), "sort"]
+        found = {name: request.args.get(name, "").replace("\x00", "") for name in names}
+        return {name: value for name, value in (found | {"q": paging.search()}).items() if value}
+
+    def _head(self, column: Column, chosen: Mapping[str, Any]) -> Head:
+        """A click sorts upwards by the column; one on the column that the list is sorted by turns it round."""
+        sort = chosen.get("sort", "")
+        if not sort and column.keys[0] is self.order[0]:
+            sort = column.name
+        directions = {column.name: "ascending", f"-{column.name}": "descending"}
+        turned = f"-{column.name}" if sort == column.name else column.name
+        return Head(column.label, url_for(".index", **{**chosen, "sort": turned}), directions.get(sort), column.end)
+
+
+class NoSuch(ValueError):
+    """What was asked for cannot be: the query parameter."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+def _is_id(text: str) -> bool:
+    try:
+        uuid.UUID(text)
+    except ValueError:
+        return False
+    return True
