@@ -6,8 +6,8 @@ import uuid
 from typing import Any
 
 from flask import Blueprint, render_template
-from flask_babel import gettext
-from sqlalchemy import select
+from flask_babel import gettext, ngettext
+from sqlalchemy import func, select
 from sqlalchemy.orm import selectinload
 
 from webapp.ext import db
@@ -17,6 +17,7 @@ from webapp.paging import matches, page
 from webapp.permissions import permission
 from webapp.providers.models import Provider
 from webapp.providers.schemas import ProviderSchema
+from webapp.tariffs.models import ProviderTariff
 
 bp = Blueprint("providers", __name__, url_prefix="/providers")
 
@@ -44,4 +45,9 @@ def edit(id: uuid.UUID | None) -> Any:
 @bp.route("/<uuid:id>/delete", methods=["GET", "POST"])
 @permission("providers.write")
 def delete(id: uuid.UUID) -> Any:
-    return delete_page(db.get_or_404(Provider, id), gettext("provider"), ".index", ".edit")
+    count = db.session.scalar(select(func.count()).where(ProviderTariff.provider_id == id)) or 0
+    lost = ngettext(
+        "What it charges is lost with it (%(num)s tariff).", "What it charges is lost with it (%(num)s tariffs).", count
+    )
+    provider = db.get_or_404(Provider, id)
+    return delete_page(provider, gettext("provider"), ".index", ".edit", warning=lost if count else "")
