@@ -63,7 +63,8 @@ def create_app(settings: Settings | None = None) -> Flask:
             "connect_args": {
                 "application_name": "web",
                 "connect_timeout": 5,
-                "options": "-c statement_timeout=30s -c lock_timeout=10s",
+                # Compiling a query (jit) takes longer than any of ours runs.
+                "options": "-c statement_timeout=30s -c lock_timeout=10s -c jit=off",
             },
         },
         # A browser takes a cookie of such a name from this very host over TLS only.

@@ -28,6 +28,7 @@ from webapp.extensions.models import Extension
 from webapp.gateways.models import Gateway
 from webapp.providers.models import Provider
 from webapp.routes.models import Route
+from webapp.tariffs.models import PricePlan, ProviderTariff, Tariff
 
 CHROMIUM = "/usr/bin/chromium"
 # Without these a browser in a container does not start, or calls home.
@@ -201,6 +202,20 @@ def every_page(site: Site) -> dict[str, str]:
             "profile": "/profile/",
             "profile-password": "/profile/password",
             "profile-second-factor": "/profile/second-factor",
+            "price-plans": "/price-plans/",
+            "price-plans-new": "/price-plans/new",
+            "price-plans-show": f"/price-plans/{one(PricePlan)}",
+            "price-plans-asked": f"/price-plans/{one(PricePlan)}?show=all&number=551140001234",
+            "price-plans-nothing-found": f"/price-plans/{one(PricePlan)}?q=zzzz&number=x",
+            "price-plans-edit": f"/price-plans/{one(PricePlan)}/edit",
+            "price-plans-copy": f"/price-plans/{one(PricePlan)}/copy",
+            "price-plans-delete": f"/price-plans/{one(PricePlan)}/delete",
+            "tariffs-new": f"/price-plans/{one(PricePlan)}/tariffs/new",
+            "tariffs-edit": f"/tariffs/{one(Tariff)}/edit",
+            "tariffs-delete": f"/tariffs/{one(Tariff)}/delete",
+            "decks": f"/providers/{one(Provider)}/tariffs",
+            "decks-new": f"/providers/{one(Provider)}/tariffs/new",
+            "decks-edit": f"/provider-tariffs/{one(ProviderTariff)}/edit",
             "missing": "/nowhere",
         }
 

@@ -67,6 +67,12 @@ FORMS: dict[str, Callable[[], str]] = {
     "allocation": _allocation,
     "new number rule": lambda: "/dialling/new",
     "number rule": lambda: f"/dialling/{things.number_rule().id}/edit",
+    "new price plan": lambda: "/price-plans/new",
+    "copy of a price plan": lambda: f"/price-plans/{things.price_plan().id}/copy",
+    "new tariff": lambda: f"/price-plans/{things.price_plan().id}/tariffs/new",
+    "tariff": lambda: f"/tariffs/{things.tariff(things.price_plan()).id}/edit",
+    "new line of a deck": lambda: f"/providers/{things.provider().id}/tariffs/new",
+    "line of a deck": lambda: f"/provider-tariffs/{things.deck_line(things.provider()).id}/edit",
 }
 # The others have the same fields as a form for what is new.
 THOROUGHLY = {name for name in FORMS if name.startswith("new ")} | {"allocation"}
@@ -82,6 +88,9 @@ GIVEN = {
     "extension": "700",
     "pattern": "55.",
     "number": "551170001000",
+    "prefix": "5511",
+    "cost_per_minute": "0.05",
+    "price_per_minute": "0.12",
 }
 
 

@@ -1,0 +1,454 @@
+"""Tariffs: price plans, what is earned, what providers charge."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from decimal import Decimal
+from html import unescape
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import insert, select
+
+from tests.conftest import Counting
+from tests.web import things
+from tests.web.html import alert, error_at, filled_in, rows
+from webapp.accounts.models import AuditEntry
+from webapp.ext import db
+from webapp.providers.models import Provider
+from webapp.tariffs import views
+from webapp.tariffs.models import PricePlan, ProviderTariff, Tariff
+
+LATER = dt.datetime(2099, 1, 1, 3, tzinfo=dt.UTC)
+EARLIER = dt.datetime(2025, 1, 1, 3, tzinfo=dt.UTC)
+
+
+@pytest.fixture
+def plan(client: FlaskClient) -> PricePlan:
+    return things.price_plan()
+
+
+def path(plan: PricePlan) -> str:
+    return f"/price-plans/{plan.id}"
+
+
+def shown(client: FlaskClient, plan: PricePlan, **query: str) -> list[str]:
+    """The rows of a plan's list, without the days, which stand in each of them."""
+    page = client.get(path(plan), query_string=query)
+    assert page.status_code == 200
+    return [re.sub(r" \d+/\d+/\d+, \d+:\d+\s[AP]M", "", row) for row in rows(page.text)]
+
+
+# ---- price plans
+
+
+def test_a_plan_is_made_renamed_and_deleted(client: FlaskClient) -> None:
+    response = client.post("/price-plans/new", data={"name": "Retail"})
+    plan = things.one(PricePlan)
+    assert response.location == path(plan)
+    assert "No tariffs yet" in client.get(response.location).text
+    client.post(f"{path(plan)}/edit", data={"name": "Wholesale", "version": "1"})
+    assert rows(client.get("/price-plans/").text) == ["Wholesale 0 0"]
+    assert client.post(f"{path(plan)}/delete").location == "/price-plans/"
+    assert things.count(PricePlan) == 0
+
+
+def test_two_plans_do_not_share_a_name(client: FlaskClient, plan: PricePlan) -> None:
+    for address in ("/price-plans/new", f"{path(plan)}/copy"):
+        response = client.post(address, data={"name": "Retail"})
+        assert response.status_code == 422
+        assert error_at(response.text, "name") == "Another price plan has this name."
+    assert things.count(PricePlan) == 1
+
+
+def test_whoever_deletes_a_plan_is_told_what_goes_with_it(client: FlaskClient, plan: PricePlan) -> None:
+    things.tariff(plan, "55")
+    things.tariff(plan, "5511")
+    assert "Its 2 tariffs are lost with it." in client.get(f"{path(plan)}/delete").text
+    client.post(f"{path(plan)}/delete")
+    assert things.count(Tariff) == things.count(PricePlan) == 0
+    lost = db.session.scalars(select(AuditEntry).filter_by(action="delete", kind="tariffs")).one()
+    assert (lost.label, lost.after) == ("Retail", {"count": 2})
+
+
+def test_a_plan_that_customers_have_stays(client: FlaskClient, plan: PricePlan) -> None:
+    things.tariff(plan)
+    things.office(price_plan_id=plan.id)
+    assert rows(client.get("/price-plans/").text) == ["Retail 1 1"]
+    assert "1 customer has this price plan." in client.get(path(plan)).text
+    response = client.post(f"{path(plan)}/delete")
+    assert response.status_code == 409
+    assert "Customers: Customer acme (acme)" in response.text
+    assert things.count(Tariff) == 1
+
+
+def test_a_plan_of_many_tariffs_goes_in_one_statement(client: FlaskClient, plan: PricePlan, counting: Counting) -> None:
+    many(plan, 3000)
+    with counting() as statements:
+        client.post(f"{path(plan)}/delete")
+    assert things.count(Tariff) == 0
+    assert len(statements) < 30
+    assert not any("SELECT tariffs.id" in statement for statement in statements), "they were loaded"
+
+
+def test_a_copy_has_other_prices(client: FlaskClient, plan: PricePlan) -> None:
+    things.tariff(plan, "55", "0.12", cost_per_minute=Decimal("0.05"), connect_fee=Decimal("0.1"), description="Brasil")
+    things.tariff(plan, "55", "0.123457", minimum_seconds=6, increment_seconds=1, valid_from=LATER)
+    response = client.post(f"{path(plan)}/copy", data={"name": "Wholesale", "percent": "-12,5"})
+    copy = things.one(PricePlan, name="Wholesale")
+    assert response.location == path(copy)
+    first = things.one(Tariff, price_plan_id=copy.id, valid_from=things.START)
+    assert (first.prefix, first.description, first.minimum_seconds, first.version) == ("55", "Brasil", 30, 1)
+    assert (first.price_per_minute, first.connect_fee) == (Decimal("0.105"), Decimal("0.0875"))
+    assert first.cost_per_minute == Decimal("0.05")
+    later = things.one(Tariff, price_plan_id=copy.id, valid_from=LATER)
+    assert later.price_per_minute == Decimal("0.108025")  # 0.108024875
+    assert (later.minimum_seconds, later.increment_seconds) == (6, 1)
+    assert things.count(Tariff, price_plan_id=plan.id) == 2
+    made = db.session.scalars(select(AuditEntry).filter_by(action="create", label="Wholesale")).one()
+    assert made.after == {"copy_of": "Retail", "percent": "-12.5", "tariffs": 2}
+
+
+@pytest.mark.parametrize(
+    ("percent", "message"),
+    [
+        ("-100.01", "Use -100 or more."),
+        ("1001", "Use 1000 or less."),
+        ("x", "Use a number."),
+        ("NaN", "Use a number."),
+        ("50", "Some of the prices would become too large."),
+    ],
+)
+def test_a_copy_that_makes_no_sense(client: FlaskClient, plan: PricePlan, percent: str, message: str) -> None:
+    things.tariff(plan, "55", "700000")
+    response = client.post(f"{path(plan)}/copy", data={"name": "Wholesale", "percent": percent})
+    assert response.status_code == 422
+    assert error_at(response.text, "percent") == message
+    assert things.count(PricePlan) == 1
+
+
+def test_copying_takes_as_many_statements_however_long_a_plan_is(
+    client: FlaskClient, plan: PricePlan, counting: Counting
+) -> None:
+    many(plan, 3000)
+    with counting() as statements:
+        client.post(f"{path(plan)}/copy", data={"name": "Wholesale"})
+    assert things.count(Tariff) == 6000
+    assert len(statements) < 30
+
+
+# ---- tariffs
+
+
+TYPED = {
+    "prefix": "+55 (11)",
+    "description": "São Paulo",
+    "cost_per_minute": "0,05",
+    "price_per_minute": "0.12",
+    "connect_fee": "0",
+    "minimum_seconds": "30",
+    "increment_seconds": "6",
+    "valid_from": "31/12/2025 22:30",
+}
+
+
+def test_a_tariff_is_made_changed_and_deleted(client: FlaskClient, plan: PricePlan) -> None:
+    new = f"{path(plan)}/tariffs/new"
+    response = client.post(new, data=filled_in(client.get(new).text) | TYPED)
+    tariff = things.one(Tariff)
+    assert response.location == f"{path(plan)}?q=5511&show=all"
+    assert (tariff.prefix, tariff.cost_per_minute) == ("5511", Decimal("0.05"))
+    assert tariff.valid_from == dt.datetime(2026, 1, 1, 1, 30, tzinfo=dt.UTC)
+
+    form = filled_in(client.get(f"/tariffs/{tariff.id}/edit").text)
+    assert form["valid_from"] == "2025-12-31 22:30"
+    client.post(f"/tariffs/{tariff.id}/edit", data=form | {"price_per_minute": "0.15"})
+    changed = things.one(Tariff)
+    assert changed.price_per_minute == Decimal("0.15")
+    assert changed.valid_from == tariff.valid_from
+
+    page = client.get(f"/tariffs/{tariff.id}/delete").text
+    assert "Calls that were rated keep their price." in page
+    assert client.post(f"/tariffs/{tariff.id}/delete").location == path(plan)
+    assert things.count(Tariff) == 0
+
+
+def test_a_form_left_as_it_is_changes_nothing(client: FlaskClient, plan: PricePlan) -> None:
+    moment = dt.datetime(2026, 3, 4, 5, 6, 7, 891011, tzinfo=dt.UTC)
+    tariff = things.tariff(plan, valid_from=moment)
+    client.post(f"/tariffs/{tariff.id}/edit", data=filled_in(client.get(f"/tariffs/{tariff.id}/edit").text))
+    assert things.one(Tariff).version == 1
+
+
+def test_a_tariff_without_a_day_counts_from_now_on(client: FlaskClient, plan: PricePlan) -> None:
+    new = f"{path(plan)}/tariffs/new"
+    client.post(new, data=filled_in(client.get(new).text) | TYPED | {"valid_from": ""})
+    age = dt.datetime.now(dt.UTC) - things.one(Tariff).valid_from
+    assert dt.timedelta(0) <= age < dt.timedelta(minutes=1)
+
+
+def test_who_changes_a_tariff_that_counts_is_warned(client: FlaskClient, plan: PricePlan) -> None:
+    tariff = things.tariff(plan, "5511", "0.12", description="São Paulo", connect_fee=Decimal("0.05"))
+    page = client.get(f"/tariffs/{tariff.id}/edit").text
+    assert "This tariff already counts." in alert(page)
+    found = re.search(r'class="alert-link" href="([^"]+)"', page)
+    assert found
+    new = unescape(found[1])
+    form = filled_in(client.get(new).text)
+    assert (form["prefix"], form["description"], form["valid_from"]) == ("5511", "São Paulo", "")
+    assert Decimal(form["connect_fee"]) == Decimal("0.05")
+    response = client.post(new, data=form | {"price_per_minute": "0.2", "valid_from": "2099-01-01"})
+    assert response.status_code == 302
+    assert things.one(Tariff, id=tariff.id).price_per_minute == Decimal("0.12")
+    later = things.one(Tariff, valid_from=LATER)
+    assert later.price_per_minute == Decimal("0.2")
+    assert "already counts" not in client.get(f"/tariffs/{later.id}/edit").text
+
+
+def test_a_price_of_another_plan_is_no_beginning(client: FlaskClient, plan: PricePlan) -> None:
+    other = things.tariff(things.price_plan("Secret"), "5511", "0.01")
+    for like in (str(other.id), "x", "\x00", ""):
+        assert filled_in(client.get(f"{path(plan)}/tariffs/new", query_string={"like": like}).text)["prefix"] == ""
+
+
+def test_two_prices_from_the_same_moment_on(client: FlaskClient, plan: PricePlan) -> None:
+    things.tariff(plan, "55")
+    new = f"{path(plan)}/tariffs/new"
+    form = filled_in(client.get(new).text) | TYPED | {"prefix": "55", "valid_from": "2025-12-31 21:00"}
+    response = client.post(new, data=form)
+    assert response.status_code == 422
+    expected = "The price plan already has a tariff for this prefix from this moment on."
+    assert error_at(response.text, "valid_from") == expected
+
+
+# ---- the list of a plan
+
+
+def test_the_list_shows_what_counts_now_unless_more_is_wanted(client: FlaskClient, plan: PricePlan) -> None:
+    things.tariff(plan, "55", "0.10", valid_from=EARLIER)
+    things.tariff(plan, "55", "0.12")
+    things.tariff(plan, "55", "0.20", valid_from=LATER)
+    things.tariff(plan, "1", "0.19", valid_from=LATER)
+    things.tariff(things.price_plan("Other"), "7")
+    assert shown(client, plan) == ["55 unknown 0.12 30 + 6 s Current"]
+    assert shown(client, plan, show="all") == [
+        "1 unknown 0.19 30 + 6 s Not yet",
+        "55 unknown 0.10 30 + 6 s Past",
+        "55 unknown 0.12 30 + 6 s Current",
+        "55 unknown 0.20 30 + 6 s Not yet",
+    ]
+
+
+def test_a_tariff_is_found_by_prefix_and_description(client: FlaskClient, plan: PricePlan) -> None:
+    things.tariff(plan, "5511", description="São Paulo")
+    things.tariff(plan, "351", description="Portugal")
+    for q in ("+55 11", "551", "são"):
+        assert [row.split()[0] for row in shown(client, plan, q=q)] == ["5511"], q
+    assert shown(client, plan, q="x") == []
+
+
+def test_a_long_list_has_pages_that_keep_what_was_asked(client: FlaskClient, plan: PricePlan) -> None:
+    many(plan, 120)
+    seen, address = [], f"{path(plan)}?show=all&q=10"
+    while address:
+        page = client.get(address).text
+        assert 'value="10"' in page
+        assert re.search(r'value="all"\s+selected', page)
+        seen += [row.split()[0] for row in rows(page)]
+        found = re.search(r'rel="next" href="([^"]+)"', page)
+        address = unescape(found[1]) if found else ""
+    assert seen == [str(1000 + n) for n in range(120) if "10" in str(1000 + n)]
+    assert len(seen) > 100
+
+
+def test_a_list_costs_the_same_however_long_it_is(client: FlaskClient, plan: PricePlan, counting: Counting) -> None:
+    things.deck_line(things.provider("Norte"), "10")
+    many(plan, 3)
+    with counting() as few:
+        assert len(shown(client, plan)) == 3
+    many(plan, 40, start=2000)
+    things.deck_line(things.provider("Sul"), "20")
+    with counting() as more:
+        assert len(shown(client, plan)) == 43
+    assert len(few) == len(more) <= 7, more
+
+
+# ---- what is earned
+
+
+def test_a_margin_is_price_less_cost(client: FlaskClient, plan: PricePlan) -> None:
+    things.tariff(plan, "1", "0.12", cost_per_minute=Decimal("0.045"))
+    things.tariff(plan, "2", "0.12", cost_per_minute=Decimal("0.15"))
+    things.tariff(plan, "3", "0.12", cost_per_minute=Decimal("0.12"))
+    things.tariff(plan, "4", "0", cost_per_minute=Decimal("0.01"))
+    assert shown(client, plan) == [
+        "1 0.045 0.12 0.075 (62.5 %) 30 + 6 s Current",
+        "2 0.15 0.12 Loss -0.03 (-25.0 %) 30 + 6 s Current",
+        "3 0.12 0.12 0.00 (0.0 %) 30 + 6 s Current",
+        "4 0.01 0.00 Loss -0.01 30 + 6 s Current",
+    ]
+    page = client.get(path(plan)).text
+    assert page.count('class="negative"') == 2
+    assert "2 tariffs are sold below their own cost." in alert(page)
+    assert [row[0] for row in shown(client, plan, show="loss")] == ["2", "4"]
+
+
+def test_without_a_cost_of_its_own_the_cheapest_provider_is_compared(client: FlaskClient, plan: PricePlan) -> None:
+    norte, sul = things.provider("Norte"), things.provider("Sul")
+    things.deck_line(norte, "55", "0.06")
+    things.deck_line(norte, "551199", "0.001")  # For a part of the numbers only.
+    things.deck_line(sul, "55", "0.01", valid_from=EARLIER)
+    things.deck_line(sul, "55", "0.05")
+    things.deck_line(sul, "55", "0.001", valid_from=LATER)
+    things.tariff(plan, "44", "0.2")
+    things.tariff(plan, "5511", "0.2")
+    things.tariff(plan, "5521", "0.04")
+    assert shown(client, plan) == [
+        "44 unknown 0.20 30 + 6 s Current",
+        "5511 0.05 Sul 0.20 0.15 (75.0 %) 30 + 6 s Current",
+        "5521 0.05 Sul 0.04 Loss -0.01 (-25.0 %) 30 + 6 s Current",
+    ]
+    assert [row.split()[0] for row in shown(client, plan, show="loss")] == ["5521"]
+
+
+def test_a_cost_of_its_own_does_not_hide_that_every_provider_charges_more(client: FlaskClient, plan: PricePlan) -> None:
+    things.deck_line(things.provider("Norte"), "5", "0.06")
+    things.deck_line(things.provider("Sul"), "55", "0.05")
+    things.tariff(plan, "55", "0.04", cost_per_minute=Decimal("0.03"))
+    things.tariff(plan, "551", "0.05", cost_per_minute=Decimal("0.03"))
+    expected = "55 0.03 0.04 0.01 (25.0 %) Sold below what Sul charges: 0.05 30 + 6 s Current"
+    assert shown(client, plan)[0] == expected
+    assert shown(client, plan, show="loss") == [expected]
+
+
+def test_a_very_long_plan_is_searched_for_its_own_costs_only_and_says_so(
+    client: FlaskClient, plan: PricePlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    things.deck_line(things.provider("Norte"), "5", "0.06")
+    things.tariff(plan, "55", "0.04")
+    things.tariff(plan, "56", "0.04", cost_per_minute=Decimal("0.05"))
+    note = "This plan is too long to compare"
+    assert len(shown(client, plan, show="loss")) == 2
+    assert note not in client.get(path(plan), query_string={"show": "loss"}).text
+    monkeypatch.setattr(views, "MOST_COMPARED", 1)
+    assert [row.split()[0] for row in shown(client, plan, show="loss")] == ["56"]
+    assert note in client.get(path(plan), query_string={"show": "loss"}).text
+    assert note not in client.get(path(plan)).text
+
+
+# ---- which one counts for a number
+
+
+def asked(client: FlaskClient, address: str, **query: str) -> str:
+    """The prefix that is answered; empty for none."""
+    page = client.get(address, query_string=query).text
+    card = page.partition('name="at"')[2].partition('name="q"')[0]
+    return rows(card)[0].split()[0] if "<tbody>" in card else ""
+
+
+def test_which_tariff_counts_for_a_number(client: FlaskClient, plan: PricePlan) -> None:
+    for prefix, start in (("55", EARLIER), ("5511", things.START), ("55119", LATER)):
+        things.tariff(plan, prefix, valid_from=start)
+    for number, at, prefix in (
+        ("+55 11 94000-1234", "", "5511"),
+        ("5511940001234", "2099-01-01", "55119"),
+        ("5511940001234", "31/12/2025", "55"),
+        ("5511940001234", "2024-12-31 23:59", ""),
+        ("441140001234", "", ""),
+    ):
+        assert asked(client, path(plan), number=number, at=at) == prefix, (number, at)
+    assert "No tariff" in client.get(path(plan), query_string={"number": "44"}).text
+    page = client.get(path(plan), query_string={"number": "abc", "at": "x"}).text
+    assert (
+        error_at(page.replace(" w-100 mt-0", ""), "number") == "Use the digits of a telephone number, 20 at the most."
+    )
+
+
+def test_what_a_provider_charges(client: FlaskClient) -> None:
+    provider = things.provider("Norte")
+    other = things.deck_line(things.provider("Sul"), "5511", "0.01")
+    deck = f"/providers/{provider.id}/tariffs"
+    assert f'href="{deck}"' in client.get("/price-plans/").text
+    assert "No tariffs yet" in client.get(deck).text
+
+    form = filled_in(client.get(f"{deck}/new").text) | TYPED
+    form.pop("price_per_minute")
+    assert client.post(f"{deck}/new", data=form).location == f"{deck}?q=5511&show=all"
+    line = things.one(ProviderTariff, provider_id=provider.id)
+    assert (line.prefix, line.cost_per_minute) == ("5511", Decimal("0.05"))
+    [row] = rows(client.get(deck).text)
+    assert row.startswith("5511 São Paulo 0.05 30 + 6 s")
+    assert asked(client, deck, number="551140001234") == "5511"
+
+    edit = f"/provider-tariffs/{line.id}/edit"
+    client.post(edit, data=filled_in(client.get(edit).text) | {"cost_per_minute": "0.06"})
+    assert things.one(ProviderTariff, id=line.id).cost_per_minute == Decimal("0.06")
+    response = client.post(f"{deck}/new", data=form)
+    assert error_at(response.text, "valid_from").startswith("The provider already has a tariff for this prefix")
+
+    assert client.post(f"/provider-tariffs/{line.id}/delete").location == deck
+    assert things.one(ProviderTariff).id == other.id
+
+
+def test_the_deck_goes_with_its_provider(client: FlaskClient) -> None:
+    provider = things.provider("Norte")
+    things.deck_line(provider)
+    assert "What it charges is lost with it (1 tariff)." in client.get(f"/providers/{provider.id}/delete").text
+    client.post(f"/providers/{provider.id}/delete")
+    assert things.count(ProviderTariff) == things.count(Provider) == 0
+
+
+# ---- who may, and what is sent
+
+
+def test_who_may_only_look(viewer: FlaskClient, plan: PricePlan) -> None:
+    tariff, provider = things.tariff(plan), things.provider()
+    line = things.deck_line(provider)
+    deck = f"/providers/{provider.id}/tariffs"
+    for address in ("/price-plans/", path(plan), deck):
+        page = viewer.get(address)
+        assert page.status_code == 200
+        assert "/new" not in page.text
+        assert "/edit" not in page.text
+    for address in (
+        "/price-plans/new",
+        f"{path(plan)}/edit",
+        f"{path(plan)}/copy",
+        f"{path(plan)}/delete",
+        f"{path(plan)}/tariffs/new",
+        f"/tariffs/{tariff.id}/edit",
+        f"/tariffs/{tariff.id}/delete",
+        f"{deck}/new",
+        f"/provider-tariffs/{line.id}/edit",
+        f"/provider-tariffs/{line.id}/delete",
+    ):
+        assert viewer.get(address).status_code == viewer.post(address).status_code == 403, address
+
+
+@pytest.mark.parametrize("value", ["\x00", "<script>alert(1)</script>", "9" * 5000, "%", "'", "=1+1", "1e400", "-1"])
+def test_nothing_in_an_address_breaks_a_page(client: FlaskClient, plan: PricePlan, value: str) -> None:
+    things.tariff(plan, description="<script>alert(1)</script>")
+    deck = f"/providers/{things.provider().id}/tariffs"
+    queries: list[dict[str, Any]] = [
+        {"q": value},
+        {"show": value},
+        {"number": value},
+        {"number": "55", "at": value},
+        {"after": value},
+        {"after": [value, value]},
+        {"after": ["55", "2026-01-01"]},
+    ]
+    for address in (path(plan), deck):
+        for query in queries:
+            response = client.get(address, query_string=query)
+            assert response.status_code in (200, 404), query
+            assert "<script>alert" not in response.text
+
+
+def many(plan: PricePlan, count: int, start: int = 1000) -> None:
+    """Tariffs of the prefixes from `start` on."""
+    line = {"price_plan_id": plan.id, "price_per_minute": Decimal("0.1"), "valid_from": things.START}
+    db.session.execute(insert(Tariff), [{"prefix": str(start + n), **line} for n in range(count)])
+    db.session.commit()

@@ -6,7 +6,7 @@ import uuid
 from typing import Any
 
 from flask import Blueprint, render_template, url_for
-from flask_babel import gettext
+from flask_babel import gettext, ngettext
 from sqlalchemy import func, select
 from sqlalchemy.orm import contains_eager, selectinload
 
@@ -23,6 +23,7 @@ from webapp.providers.lists import PROVIDERS
 from webapp.providers.models import Provider
 from webapp.providers.schemas import ProviderSchema
 from webapp.routes.models import Route
+from webapp.tariffs.models import ProviderTariff
 
 bp = Blueprint("providers", __name__, url_prefix="/providers")
 
@@ -94,5 +95,10 @@ def edit(id: uuid.UUID | None) -> Any:
 @bp.route("/<uuid:id>/delete", methods=["GET", "POST"])
 @permission("providers.write")
 def delete(id: uuid.UUID) -> Any:
-    lost = gettext("Its price list goes with it; what past calls cost stays in the records.")
-    return delete_page(db.get_or_404(Provider, id), gettext("provider"), ".index", ".show", lost)
+    count = db.session.scalar(select(func.count()).where(ProviderTariff.provider_id == id)) or 0
+    lost = ngettext(
+        "What it charges is lost with it (%(num)s tariff).", "What it charges is lost with it (%(num)s tariffs).", count
+    )
+    return delete_page(
+        db.get_or_404(Provider, id), gettext("provider"), ".index", ".show", lost=str(lost) if count else ""
+    )

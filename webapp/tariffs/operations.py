@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from decimal import Decimal
 
-from sqlalchemy import func, insert, literal, select
+from sqlalchemy import func, insert, literal, select, text
 
 from webapp import store
 from webapp.ext import db
@@ -35,6 +35,8 @@ def copy(plan: PricePlan, wanted: PlanCopySchema) -> uuid.UUID:
     }
     same = ("prefix", "description", "cost_per_minute", "minimum_seconds", "increment_seconds", "valid_from")
     copied |= {name: getattr(Tariff, name) for name in same}
+    # Hundreds of thousands of lines take longer than a statement of a page may.
+    db.session.execute(text("SET LOCAL statement_timeout = '120s'"))
     store.insert(PricePlan, [{"id": id, "name": wanted.name}])
     tariffs = select(*copied.values()).where(Tariff.price_plan_id == plan.id)
     db.session.execute(insert(Tariff).from_select(list(copied), tariffs, include_defaults=False))

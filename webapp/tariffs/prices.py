@@ -55,13 +55,16 @@ def counts(kind: Kind, at: Any) -> ColumnElement[bool]:
     return and_(kind.valid_from <= at, ~_replaced(kind, at))
 
 
-def is_below_cost() -> ColumnElement[bool]:
-    """The condition that a tariff is sold for less than what it costs by itself, or by the cheapest deck."""
+def is_below_cost(*, decks: bool) -> ColumnElement[bool]:
+    """The condition that a tariff is sold for less than its own cost, or with `decks` than the cheapest deck's.
+
+    To ask the decks takes a few lookups for each tariff and provider.
+    """
+    below_its_own = Tariff.price_per_minute < Tariff.cost_per_minute
+    if not decks:
+        return below_its_own
     cheapest = _cheapest(Tariff.prefix, func.now())
-    return or_(
-        Tariff.price_per_minute < Tariff.cost_per_minute,
-        Tariff.price_per_minute < select(cheapest.c.cost).scalar_subquery(),
-    )
+    return or_(below_its_own, Tariff.price_per_minute < select(cheapest.c.cost).scalar_subquery())
 
 
 def owner(kind: Any) -> Any:

@@ -36,6 +36,8 @@ ProviderTariffForm = form_for(ProviderTariffSchema)
 
 Line = Tariff | ProviderTariff
 
+MOST_COMPARED = 20_000  # In a longer plan, to compare every price with every deck takes longer than anybody waits.
+
 
 # ---- price plans
 
@@ -62,8 +64,9 @@ def show(id: uuid.UUID) -> Any:
     query = select(Tariff).where(Tariff.price_plan_id == id, *matches(Tariff.description, number=Tariff.prefix))
     if wanted != "all":
         query = query.where(prices.counts(Tariff, func.now()))
+    compared = wanted != "loss" or operations.tariff_count(id) <= MOST_COMPARED
     if wanted == "loss":
-        query = query.where(prices.is_below_cost())
+        query = query.where(prices.is_below_cost(decks=compared))
     lookup = _lookup(lambda number, at: prices.tariff_for(id, number, at))
     lines = page(query, Tariff.prefix, Tariff.valid_from, id=id, show=wanted or None)
     return render_template(
@@ -71,6 +74,7 @@ def show(id: uuid.UUID) -> Any:
         plan=plan,
         page=lines,
         show=wanted,
+        compared=compared,
         lookup=lookup,
         appraisals=prices.appraise([*lines.things, *lookup.lines]),
         customers=_counted(Customer.price_plan_id, [id]).get(id, 0),
@@ -128,7 +132,7 @@ def delete(id: uuid.UUID) -> Any:
 def new_tariff(plan_id: uuid.UUID) -> Any:
     plan = db.get_or_404(PricePlan, plan_id)
     like = _like(Tariff, TariffSchema, Tariff.price_plan_id == plan_id)
-    return _edit_tariff(plan, Tariff(), TariffForm(**like | {"price_plan_id": plan_id}))
+    return _edit_tariff(plan, Tariff(), TariffForm(data=like | {"price_plan_id": plan_id}))
 
 
 @bp.route("/tariffs/<uuid:id>/edit", methods=["GET", "POST"])
@@ -192,7 +196,7 @@ def deck(id: uuid.UUID) -> Any:
 def new_deck_line(provider_id: uuid.UUID) -> Any:
     provider = db.get_or_404(Provider, provider_id)
     like = _like(ProviderTariff, ProviderTariffSchema, ProviderTariff.provider_id == provider_id)
-    return _edit_deck_line(provider, ProviderTariff(), ProviderTariffForm(**like | {"provider_id": provider_id}))
+    return _edit_deck_line(provider, ProviderTariff(), ProviderTariffForm(data=like | {"provider_id": provider_id}))
 
 
 @bp.route("/provider-tariffs/<uuid:id>/edit", methods=["GET", "POST"])
@@ -264,7 +268,7 @@ def _wanted(*choices: str) -> str:
 def _counted(column: InstrumentedAttribute[Any], ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, int]:
     """How many things refer to each of `ids`."""
     query = select(column, func.count()).where(column.in_(ids)).group_by(column)
-    return dict(db.session.execute(query).tuples().all())
+    return dict(iter(db.session.execute(query)))
 
 
 def _like(kind: prices.Kind, schema: type[Schema], mine: ColumnElement[bool]) -> dict[str, Any]:
