@@ -101,6 +101,28 @@ def test_strip_and_prepend_of_the_route(carrier: Carrier) -> None:
     store.delete(route)
 
 
+def test_numbers_are_dialled_as_people_dial_and_leave_with_country_code(carrier: Carrier) -> None:
+    """With and without a carrier code, from a phone and from a PBX, which also writes its own number so."""
+    carrier.did("551140000204", "acme")
+    people = [db.session.get_one(Customer, carrier.ids[code]) for code in ("office", "acme")]
+    for customer in people:
+        customer.number_rules = "brazil"
+    store.save(*people)
+    try:
+        with carrier.first.answer() as first:
+            carrier.desk.call("01511987650001", auth=DESK)
+            assert first.called_number == "5511987650001"
+        [cdr] = carrier.cdrs("5511987650001", 1)
+        assert cdr.customer_id == str(carrier.ids["office"])
+        with carrier.first.answer() as first:
+            carrier.acme.call("02133330001", caller="1140000204")
+            assert (first.called_number, first.caller_number) == ("552133330001", "551140000204")
+    finally:
+        for customer in people:
+            customer.number_rules = "e164"
+        store.save(*people)
+
+
 def test_a_number_without_a_route_is_refused_and_the_reason_kept(carrier: Carrier) -> None:
     result = carrier.acme.call("4499", expect=404)
 
