@@ -191,6 +191,10 @@ def every_page(site: Site) -> dict[str, str]:
             "dids-allocate": f"/dids/{free}/allocate",
             "dids-reallocate": f"/dids/{taken}/allocate",
             "dids-delete": f"/dids/{free}/delete",
+            "realtime": f"/realtime/dids/{taken}",
+            "realtime-nothing": f"/realtime/dids/{free}",
+            "search": "/search?q=e",
+            "search-nothing": "/search?q=zzzz",
             "missing": "/nowhere",
         }
 
