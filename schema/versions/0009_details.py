@@ -16,3 +16,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("DROP INDEX public.ix_calls_customer, public.ix_search_dids_number, public.ix_search_dids_reversed")
+    op.execute("DROP INDEX public.ix_search_extensions_extension, public.ix_search_extensions_name")

@@ -216,6 +216,10 @@ def every_page(site: Site) -> dict[str, str]:
             "decks": f"/providers/{one(Provider)}/tariffs",
             "decks-new": f"/providers/{one(Provider)}/tariffs/new",
             "decks-edit": f"/provider-tariffs/{one(ProviderTariff)}/edit",
+            "realtime": f"/realtime/dids/{taken}",
+            "realtime-nothing": f"/realtime/dids/{free}",
+            "search": "/search?q=e",
+            "search-nothing": "/search?q=zzzz",
             "missing": "/nowhere",
         }
 

@@ -78,11 +78,11 @@ def test_the_keyboard_is_enough(page: Page) -> None:
 
 def test_a_search_by_keyboard(page: Page) -> None:
     page.goto("/customers/")
-    page.get_by_role("searchbox").fill("padaria")
+    page.locator("main").get_by_role("searchbox").fill("padaria")
     page.keyboard.press("Enter")
     page.wait_for_url("**/customers/?q=padaria")
     expect(page.locator("tbody tr")).to_have_count(1)
-    page.get_by_role("searchbox").fill("nobody")
+    page.locator("main").get_by_role("searchbox").fill("nobody")
     page.keyboard.press("Enter")
     page.get_by_role("link", name="Show all").click()
     expect(page.locator("tbody tr").nth(1)).to_be_visible()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING
 
-from sqlalchemy import CheckConstraint, Computed, ForeignKeyConstraint, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, Computed, ForeignKeyConstraint, Index, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from webapp.ext import Base, Managed
@@ -46,6 +46,9 @@ class Extension(Managed, Base):
         UniqueConstraint("id", "customer_id"),  # So that an allocation can insist on a phone of its customer.
         ForeignKeyConstraint(["customer_id", "customer_type"], ["customers.id", "customers.type"]),
         CheckConstraint("extension ~ '^[0-9]{2,6}$'", "extension"),
+        # A phone is searched for by its number alone, and by any part of its name.
+        Index("ix_search_extensions_extension", "extension"),
+        Index("ix_search_extensions_name", "name", postgresql_using="gin", postgresql_ops={"name": "gin_trgm_ops"}),
     )
 
     @property

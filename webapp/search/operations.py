@@ -150,4 +150,5 @@ def _phones(text: str) -> Iterator[ColumnElement[bool]]:
     yield Extension.name.icontains(text, autoescape=True)
     code, hyphen, number = text.rpartition("-")
     if hyphen:
-        yield and_(Customer.code == code.lower(), Extension.extension.startswith(number, autoescape=True))
+        customer = select(Customer.id).where(Customer.code == code.lower()).scalar_subquery()
+        yield and_(Extension.customer_id == customer, Extension.extension.startswith(number, autoescape=True))
