@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import types
 import typing
 import uuid
@@ -17,16 +18,19 @@ from flask_wtf import FlaskForm
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
-from sqlalchemy import inspect
+from sqlalchemy import inspect, select
+from werkzeug.routing import BuildError
 from wtforms import BooleanField, Field, HiddenField, PasswordField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # types-WTForms is older
 from wtforms.widgets import TextArea
 
 from webapp import peers, store, typed
+from webapp.accounts.models import AuditEntry
 from webapp.ext import Managed, db
 from webapp.validation import N_, Schema, messages, translated
 
 S = TypeVar("S", bound=Schema)
+M = TypeVar("M", bound=Managed)
 
 
 class SchemaForm(FlaskForm, Generic[S]):  # type: ignore[misc]  # flask_wtf has no types
@@ -35,12 +39,17 @@ class SchemaForm(FlaskForm, Generic[S]):  # type: ignore[misc]  # flask_wtf has 
     SCHEMA: type[S]
     version = HiddenField()  # Tells whether somebody else saved the thing in the meantime.
 
+    conflict = False  # Whether what stands at the fields is what somebody else changed.
     valid: S  # What was typed, as the schema understood it; there once `validate` has said yes.
 
     class Meta:
         def wrap_formdata(self, form: Any, formdata: Any) -> Any:
             """Only what a browser sends as a form. An empty one is one too, and a JSON body is none."""
             return request.form if request.method == "POST" else None
+
+    def is_submitted(self) -> bool:
+        """What was restored is only shown: it is stored when it is sent from here."""
+        return super().is_submitted() and "restored" not in request.args
 
     def process(self, formdata: Any = None, obj: Any = None, **values: Any) -> None:
         """A thing that is not stored yet has nothing to show: its form begins with the schema's defaults."""
@@ -75,7 +84,7 @@ class SchemaForm(FlaskForm, Generic[S]):  # type: ignore[misc]  # flask_wtf has 
     def attempt(self, thing: Managed, action: Callable[[], object]) -> bool:
         """Do something that changes `thing`. False: it was refused, and the reason stands in the form."""
         if thing.version is not None and self.version.data != str(thing.version):
-            self.form_errors.append(gettext(CHANGED_MEANWHILE))
+            self._show_change(thing)
             return False
         try:
             action()
@@ -83,11 +92,22 @@ class SchemaForm(FlaskForm, Generic[S]):  # type: ignore[misc]  # flask_wtf has 
             self.refuse(refused)
             return False
         except store.Stale:
-            if not _is_still_there(thing):
-                abort(404)
-            self.form_errors.append(gettext(CHANGED_MEANWHILE))
+            kind, [id] = type(thing), inspect(thing).identity or [None]
+            self._show_change(find(kind, id))
             return False
         return True
+
+    def _show_change(self, thing: Managed) -> None:
+        """Somebody else was faster. Say who changed what, and let a second save go over it knowingly."""
+        changes = _changes_since(thing, str(self.version.data))
+        self.conflict = True
+        self.version.data = str(thing.version)
+        self.form_errors.append(gettext(SAVE_AGAIN))
+        for name, entry in changes.items():
+            if name in self.SCHEMA.model_fields:
+                told = gettext("%(user)s changed this on %(time)s.", user=entry.username, time=typed.when(entry.at))
+                stored = "" if name in store.SECRETS else _stored(self[name], getattr(thing, name))
+                self._show({name: [f"{told} {stored}".strip()]})
 
     def _fill(self, thing: Managed) -> None:
         for name in self.SCHEMA.model_fields:
@@ -128,8 +148,74 @@ CHANGED_MEANWHILE = N_(
 )
 
 
-def _is_still_there(thing: Managed) -> bool:
-    return db.session.get(type(thing), inspect(thing).identity) is not None
+SAVE_AGAIN = N_(
+    "Somebody else changed this in the meantime. Nothing was saved, and what you typed still stands here. "
+    "Save again to store it all the same."
+)
+
+
+def _changes_since(thing: Managed, version: str) -> dict[str, AuditEntry]:
+    """Field -> who changed it last, since the thing had that version. Every save is one version and one entry."""
+    count = thing.version - int(version) if re.fullmatch("[0-9]{1,9}", version) else 0
+    entries = db.session.scalars(
+        select(AuditEntry)
+        .where(AuditEntry.kind == thing.__tablename__, AuditEntry.thing_id == thing.id, AuditEntry.action == "update")  # type: ignore[attr-defined]  # every model has one
+        .order_by(AuditEntry.at.desc(), AuditEntry.id.desc())
+        .limit(max(count, 0))
+    )
+    found: dict[str, AuditEntry] = {}
+    for entry in entries:
+        for name in entry.after:
+            found.setdefault(name, entry)
+    return found
+
+
+def _stored(field: Field, value: Any) -> str:
+    """What is stored, in the words of its field."""
+    if isinstance(field, BooleanField):
+        text = gettext("yes") if value else gettext("no")
+    elif isinstance(field, SelectField):
+        options: Any = field.choices
+        text = next((str(option.label) for option in options if option.value == _text(value)), "")
+    elif isinstance(field, SpelledField):
+        text = field.shown(value)
+    else:
+        text = ", ".join(value) if isinstance(value, list) else _text(value)
+    return str(gettext("Stored now: “%(value)s”.", value=text) if text else gettext("Stored now: nothing."))
+
+
+def find(kind: type[M], id: uuid.UUID | None) -> M:
+    """The thing whose form is asked for, a new one for no id; 404 if it is not there.
+
+    If it was deleted while its form was open, what was typed goes on to the form of a new one.
+    """
+    thing = db.session.get(kind, id) if id else kind()
+    if thing is None and request.method == "POST" and (request.endpoint or "").endswith(".edit"):
+        _flash_deletion(id)
+        abort(redirect(_anew(), 307))  # The browser sends what was typed once more, to that form.
+    return thing or abort(404)
+
+
+def _flash_deletion(id: uuid.UUID | None) -> None:
+    deleted = select(AuditEntry).where(AuditEntry.thing_id == id, AuditEntry.action == "delete")
+    entry = db.session.scalar(deleted.limit(1))
+    name = entry.label if entry else gettext("this")
+    flash(
+        gettext(
+            "%(user)s deleted %(name)s in the meantime. What you typed stands here; save it to make a new one.",
+            user=entry.username if entry else gettext("Somebody else"),
+            name=name,
+        ),
+        "warning",
+    )
+
+
+def _anew() -> str:
+    """The form of a new thing, to be shown with what was typed and without storing it."""
+    try:
+        return url_for(".edit", restored=1)
+    except BuildError:
+        return url_for(".new", restored=1)
 
 
 def refusal(schema: type[Schema], refused: store.Refused) -> tuple[str, str]:
@@ -318,9 +404,11 @@ KINDS = {
 
 def delete_page(thing: Managed, kind: str, index: str, edit: str) -> Any:
     """The page that asks before `thing` (a `kind`, in the reader's language) is deleted, and the deletion itself."""
-    name, reason = str(thing), ""
+    name, reason, notice = str(thing), "", ""
     cancel_url = url_for(edit, id=thing.id)
-    if request.method == "POST":
+    if request.method == "POST" and request.form.get("seen", str(thing.version)) != str(thing.version):
+        notice = gettext("Somebody else changed this in the meantime. Look at it again before you delete it.")
+    elif request.method == "POST":
         try:
             store.delete(thing)
         except store.InUse as use:
@@ -332,8 +420,10 @@ def delete_page(thing: Managed, kind: str, index: str, edit: str) -> Any:
         else:
             flash(gettext("%(name)s was deleted.", name=name), "success")
             return redirect(url_for(index))
-    page = render_template("delete.html", thing=name, kind=kind, reason=reason, cancel_url=cancel_url)
-    return page, 409 if reason else 200
+    page = render_template(
+        "delete.html", thing=thing, name=name, kind=kind, reason=reason, notice=notice, cancel_url=cancel_url
+    )
+    return page, 409 if reason or notice else 200
 
 
 def in_use(name: str, use: store.InUse) -> str:

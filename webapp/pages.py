@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -83,7 +82,7 @@ def register(app: Flask) -> None:
     """Give the application what its pages share."""
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
-    app.jinja_env.filters.update(phone=phone, when=when, money=money)
+    app.jinja_env.filters.update(phone=phone, when=typed.when, money=money)
     app.jinja_env.globals.update(navigation=NAVIGATION, may=may, get_locale=get_locale)
     app.before_request(logs.begin_request)
     app.after_request(secure)
@@ -105,12 +104,6 @@ def phone(number: str) -> str:
 def money(amount: Decimal) -> str:
     """An amount per minute in the reader's spelling, with as many of its decimals as it needs, two at the least."""
     return str(format_decimal(amount, format="#,##0.00####"))
-
-
-def when(moment: dt.datetime | None) -> str:
-    """A moment in the operator's time zone and language, to the minute; empty for none."""
-    local = moment and moment.astimezone(typed.zone())
-    return f"{typed.shown_day(local.date())} {local:%H:%M}" if local else ""
 
 
 def secure(response: Response) -> Response:

@@ -130,7 +130,7 @@ def test_a_moment_is_understood_as_it_is_shown(app: Flask, language: str, zone: 
     with reader(app, language, zone):
         assert dt.datetime.fromisoformat(typed.moment(typed.shown_moment(moment))) == moment
         to_the_minute = moment.replace(second=0, microsecond=0)
-        again = dt.datetime.fromisoformat(typed.moment(pages.when(to_the_minute)))
+        again = dt.datetime.fromisoformat(typed.moment(typed.when(to_the_minute)))
         assert to_the_minute - again in (dt.timedelta(0), dt.timedelta(hours=1), dt.timedelta(minutes=30))  # Or twice.
 
 

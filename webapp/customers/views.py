@@ -12,7 +12,7 @@ from sqlalchemy import String, cast, select
 from webapp.customers.models import Customer
 from webapp.customers.schemas import CustomerSchema
 from webapp.ext import db
-from webapp.forms import choices, delete_page, form_for
+from webapp.forms import choices, delete_page, find, form_for
 from webapp.pages import saved
 from webapp.paging import matches, page
 from webapp.permissions import permission
@@ -35,7 +35,7 @@ def index() -> Any:
 @bp.route("/<uuid:id>", methods=["GET", "POST"])
 @permission("customers.write")
 def edit(id: uuid.UUID | None) -> Any:
-    customer = db.get_or_404(Customer, id) if id else Customer()
+    customer = find(Customer, id)
     form = CustomerForm(obj=customer)
     plans = db.session.scalars(select(PricePlan).order_by(PricePlan.name))
     choices(form.price_plan_id, plans, nothing=gettext("None"))

@@ -6,7 +6,7 @@ import uuid
 from os.path import commonprefix
 from typing import Any
 
-from flask import Blueprint, abort, flash, redirect, render_template, url_for
+from flask import Blueprint, flash, redirect, render_template, url_for
 from flask_babel import gettext, ngettext
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload, selectinload
@@ -17,7 +17,7 @@ from webapp.dids import operations
 from webapp.dids.models import Allocation, Did
 from webapp.dids.schemas import AllocationSchema, DidRangeSchema, DidSchema, FreeDidSchema
 from webapp.ext import db
-from webapp.forms import SchemaForm, choices, delete_page, form_for
+from webapp.forms import SchemaForm, choices, delete_page, find, form_for
 from webapp.gateways.models import Gateway
 from webapp.pages import saved
 from webapp.paging import matches, page
@@ -124,4 +124,4 @@ def _common_start(number: str, count: int) -> str:
 def _with_history(id: uuid.UUID) -> Did:
     history = selectinload(Did.allocations)
     query = select(Did).where(Did.id == id).options(history.joinedload(Allocation.customer))
-    return db.session.scalar(query) or abort(404)
+    return db.session.scalar(query) or find(Did, id)

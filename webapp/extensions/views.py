@@ -14,7 +14,7 @@ from webapp.customers.models import Customer
 from webapp.ext import db
 from webapp.extensions.models import Extension
 from webapp.extensions.schemas import ExtensionSchema, new_secret
-from webapp.forms import choices, delete_page, form_for
+from webapp.forms import choices, delete_page, find, form_for
 from webapp.pages import saved
 from webapp.paging import matches, page
 from webapp.permissions import permission
@@ -36,7 +36,7 @@ def index() -> Any:
 @bp.route("/<uuid:id>", methods=["GET", "POST"])
 @permission("extensions.write")
 def edit(id: uuid.UUID | None) -> Any:
-    extension = db.get_or_404(Extension, id) if id else Extension()
+    extension = find(Extension, id)
     form = ExtensionForm(obj=extension, customer_id=request.args.get("customer_id"))
     if request.method == "GET" and not id:
         form.secret.data = new_secret()

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from webapp.ext import db
-from webapp.forms import choices, delete_page, form_for
+from webapp.forms import choices, delete_page, find, form_for
 from webapp.gateways.models import Gateway
 from webapp.gateways.schemas import GatewaySchema
 from webapp.pages import saved
@@ -36,7 +36,7 @@ def index() -> Any:
 @bp.route("/<uuid:id>", methods=["GET", "POST"])
 @permission("gateways.write")
 def edit(id: uuid.UUID | None) -> Any:
-    gateway = db.get_or_404(Gateway, id) if id else Gateway()
+    gateway = find(Gateway, id)
     form = GatewayForm(obj=gateway)
     choices(form.provider_id, db.session.scalars(select(Provider).order_by(Provider.name)))
     if form.validate_on_submit() and form.save(gateway):

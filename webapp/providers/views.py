@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
 from webapp.ext import db
-from webapp.forms import delete_page, form_for
+from webapp.forms import delete_page, find, form_for
 from webapp.pages import saved
 from webapp.paging import matches, page
 from webapp.permissions import permission
@@ -34,7 +34,7 @@ def index() -> Any:
 @bp.route("/<uuid:id>", methods=["GET", "POST"])
 @permission("providers.write")
 def edit(id: uuid.UUID | None) -> Any:
-    provider = db.get_or_404(Provider, id) if id else Provider()
+    provider = find(Provider, id)
     form = ProviderForm(obj=provider)
     if form.validate_on_submit() and form.save(provider):
         return saved(gettext("Provider %(name)s saved.", name=provider.name), ".index")

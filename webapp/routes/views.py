@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from webapp.ext import db
-from webapp.forms import choices, delete_page, form_for
+from webapp.forms import choices, delete_page, find, form_for
 from webapp.gateways.models import Gateway
 from webapp.pages import saved
 from webapp.paging import matches, page
@@ -37,7 +37,7 @@ def index() -> Any:
 @bp.route("/<uuid:id>", methods=["GET", "POST"])
 @permission("routes.write")
 def edit(id: uuid.UUID | None) -> Any:
-    route = db.get_or_404(Route, id) if id else Route()
+    route = find(Route, id)
     form = RouteForm(obj=route)
     choices(form.gateway_id, db.session.scalars(select(Gateway).order_by(Gateway.name)))
     if form.validate_on_submit() and form.save(route, lambda: operations.save(route)):
