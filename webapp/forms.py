@@ -27,6 +27,7 @@ from wtforms.widgets import TextArea
 from webapp import peers, store, typed
 from webapp.accounts.models import AuditEntry
 from webapp.ext import Managed, db
+from webapp.resume import RETYPE
 from webapp.validation import N_, Schema, messages, translated
 
 S = TypeVar("S", bound=Schema)
@@ -55,6 +56,9 @@ class SchemaForm(FlaskForm, Generic[S]):  # type: ignore[misc]  # flask_wtf has 
         """A thing that is not stored yet has nothing to show: its form begins with the schema's defaults."""
         stored = obj is not None and inspect(obj).persistent
         super().process(formdata, obj if stored else None, **values)
+        # A secret does not go through the sign-in with the rest (resume.py).
+        for name in set(request.form.getlist(RETYPE)) & self.SCHEMA.model_fields.keys():
+            self._show({name: [gettext("Type it again: it was not kept.")]})
 
     def validate(self, extra_validators: Any = None) -> bool:
         """Ask the schema; what it refuses stands at the fields, what it accepts in `valid`."""

@@ -26,7 +26,7 @@ from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException, InternalServerError
 from werkzeug.wrappers import Response as BaseResponse
 
-from webapp import logs, typed
+from webapp import logs, resume, typed
 from webapp.ext import login
 from webapp.permissions import may
 
@@ -84,6 +84,7 @@ def register(app: Flask) -> None:
     app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(phone=phone, when=typed.when, money=money)
     app.jinja_env.globals.update(navigation=NAVIGATION, may=may, get_locale=get_locale)
+    resume.register(app)
     app.before_request(logs.begin_request)
     app.after_request(secure)
     app.after_request(logs.log_request)
@@ -127,11 +128,11 @@ def secure(response: Response) -> Response:
 def expired(error: CSRFError) -> Answer:
     """The session ended while a form was open."""
     log.info("form refused", reason=error.description)
-    return _page(
-        400,
-        gettext("Your session has ended"),
-        gettext("Nothing was saved. Go back, note what you typed, load the page again and sign in."),
-    )
+    answer = resume.interrupted()
+    if answer is None:
+        sentence = gettext("Nothing was saved. Go back, note what you typed, load the page again and sign in.")
+        answer = _page(400, gettext("Your session has ended"), sentence)
+    return answer  # type: ignore[no-any-return]  # what Flask takes is of many types
 
 
 def http_error(error: HTTPException) -> Answer:

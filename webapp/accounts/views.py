@@ -17,6 +17,7 @@ from webapp.accounts.operations import authenticate
 from webapp.ext import db, login
 from webapp.pages import LANGUAGES
 from webapp.permissions import permission, public
+from webapp.resume import onward
 
 bp = Blueprint("accounts", __name__)
 log = structlog.get_logger()
@@ -40,7 +41,7 @@ def load_user(user_id: str) -> User | None:
 def sign_in() -> Any:
     form = LoginForm(next=request.args.get("next", ""))
     if current_user.is_authenticated:
-        return redirect(_inside(form.next.data))
+        return onward(_inside(form.next.data))
     if form.validate_on_submit():
         user = authenticate((form.username.data or "").replace("\x00", ""), form.password.data or "")
         if user:
@@ -49,7 +50,7 @@ def sign_in() -> Any:
             login_user(user)
             session["language"] = language
             log.info("signed in", user=user.username)
-            return redirect(_inside(form.next.data))
+            return onward(_inside(form.next.data))
         log.warning("sign-in refused", user=(form.username.data or "")[:80], address=request.remote_addr)
         flash(gettext("The user name or the password is wrong."), "danger")
     return render_template("accounts/login.html", form=form), 422 if form.is_submitted() else 200
