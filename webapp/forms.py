@@ -18,11 +18,12 @@ from flask_wtf import FlaskForm
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
-from sqlalchemy import inspect, select
+from sqlalchemy import Select, func, inspect, or_, select
+from sqlalchemy.orm import InstrumentedAttribute
 from werkzeug.routing import BuildError
 from wtforms import BooleanField, Field, HiddenField, PasswordField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # types-WTForms is older
-from wtforms.widgets import TextArea
+from wtforms.widgets import TextArea, TextInput
 
 from webapp import peers, store, typed
 from webapp.accounts.models import AuditEntry
@@ -178,6 +179,8 @@ def _stored(field: Field, value: Any) -> str:
     """What is stored, in the words of its field."""
     if isinstance(field, BooleanField):
         text = gettext("yes") if value else gettext("no")
+    elif isinstance(field, ThingField) and field.is_searched:
+        text = field.key_of(value)
     elif isinstance(field, SelectField):
         options: Any = field.choices
         text = next((str(option.label) for option in options if option.value == _text(value)), "")
@@ -236,7 +239,7 @@ def refusal(schema: type[Schema], refused: store.Refused) -> tuple[str, str]:
 def _plain(field: Field, text: str) -> Any:
     """What was typed as a program would write it; if that is unclear, the reason."""
     try:
-        return field.plain(text) if isinstance(field, SpelledField) else text
+        return field.plain(text) if isinstance(field, SpelledField | ThingField) else text
     except typed.Unclear as unclear:
         return unclear
 
@@ -302,6 +305,58 @@ class MomentField(SpelledField):
         return [self.description, example] if self.description else [example]
 
 
+class ThingField(SelectField):
+    """A thing to be chosen from a list. From a long one it is searched: its code or name is typed, with suggestions.
+
+    Without JavaScript there are no suggestions, and a code or name typed in full is understood all the same.
+    """
+
+    is_searched = False
+
+    def search(self, query: Select[Any], key: InstrumentedAttribute[str], suggestions: str) -> None:
+        """Take the text `key` of one of the things of `query`; what matches comes from the address `suggestions`."""
+        self.is_searched, self.query, self.key = True, query, key
+        self.widget = TextInput()
+        self.render_kw = {
+            **(self.render_kw or {}),
+            "list": f"{self.id}-options",
+            "autocomplete": "off",
+            "hx-get": suggestions,
+            "hx-trigger": "input changed delay:200ms, focus once",
+            "hx-target": f"#{self.id}-options",
+        }
+
+    def key_of(self, value: Any) -> str:
+        """The code or name of the thing with this id; what is no id is what was typed."""
+        id = _uuid(_text(value))
+        found = self.query.with_only_columns(self.key).where(self.key.class_.id == id) if id else None
+        return _text(value) if found is None else db.session.scalar(found) or ""
+
+    def plain(self, text: str) -> str:
+        if not self.is_searched or _uuid(text):
+            return text
+        wanted = func.lower(self.key) == text.replace("\0", "").lower()
+        id = db.session.scalar(self.query.with_only_columns(self.key.class_.id).where(wanted))
+        if id is None:
+            raise typed.Unclear(gettext("“%(text)s” is not there. Type the code or name in full.", text=text[:80]))
+        return str(id)
+
+    def _value(self) -> str:
+        return self.key_of(self.data)
+
+    @property
+    def notes(self) -> list[str]:
+        found = [self.description] if self.description else []
+        return [*found, gettext("Type the beginning and choose.")] if self.is_searched else found
+
+
+def _uuid(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
+
+
 class KeptPasswordField(PasswordField):
     """A secret that is never shown; left empty, the stored one stays."""
 
@@ -343,13 +398,12 @@ def _field(info: FieldInfo) -> Any:
         return BooleanField(**arguments)
     if typing.get_origin(kind) is Literal:
         labels = typing.cast(dict[str, str], extra["choices"])
-        return SelectField(
-            choices=[SelectChoice(value, lazy_gettext(labels[value])) for value in typing.get_args(kind)],
-            validate_choice=False,
-            **arguments,
-        )
+        options = [SelectChoice(value, lazy_gettext(labels[value])) for value in typing.get_args(kind)]
+        if info.is_required():  # Nobody has chosen yet, and a first option would look as if somebody had.
+            options.insert(0, SelectChoice("", lazy_gettext("Choose …")))
+        return SelectField(choices=options, validate_choice=False, **arguments)
     if kind is uuid.UUID:
-        return SelectField(choices=[], validate_choice=False, coerce=_text, **arguments)
+        return ThingField(choices=[], validate_choice=False, coerce=_text, **arguments)
     if widget == "password":
         return KeptPasswordField(**arguments)
     if typing.get_origin(kind) is list:
@@ -394,6 +448,28 @@ def choices(field: Field, things: typing.Iterable[Managed], nothing: str = "") -
     """Fill a select field with things; `nothing` is the label for none of them."""
     first = SelectChoice("", nothing or gettext("Choose …"))
     field.choices = [first, *(SelectChoice(str(thing.id), str(thing)) for thing in things)]  # type: ignore[attr-defined]
+
+
+LONG_LIST = 100  # A longer list is searched.
+
+
+def choose(
+    field: ThingField, query: Select[Any], key: InstrumentedAttribute[str], suggestions: str, nothing: str = ""
+) -> None:
+    """Let one of the things of `query` be chosen: from a list, or from a long one by its `key`."""
+    things = db.session.scalars(query.limit(LONG_LIST + 1)).all()
+    if len(things) > LONG_LIST:
+        field.search(query, key, suggestions)
+    else:
+        choices(field, things, nothing)
+
+
+def suggested(query: Select[Any], key: InstrumentedAttribute[str], name: InstrumentedAttribute[str], text: str) -> str:
+    """What is suggested for the `text` of a field: the options that hold it in their key or their name."""
+    q = text.replace("\0", "").strip()[:80]
+    matching = or_(key.icontains(q, autoescape=True), name.icontains(q, autoescape=True))
+    options = query.where(matching).with_only_columns(key, name).order_by(None).order_by(key).limit(20)
+    return render_template("_options.html", options=db.session.execute(options))
 
 
 KINDS = {

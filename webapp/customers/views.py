@@ -5,14 +5,14 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from flask import Blueprint, render_template
+from flask import Blueprint, render_template, request
 from flask_babel import gettext
 from sqlalchemy import String, cast, select
 
 from webapp.customers.models import Customer
 from webapp.customers.schemas import CustomerSchema
 from webapp.ext import db
-from webapp.forms import choices, delete_page, find, form_for
+from webapp.forms import choices, delete_page, find, form_for, suggested
 from webapp.pages import saved
 from webapp.paging import matches, page
 from webapp.permissions import permission
@@ -29,6 +29,16 @@ def index() -> Any:
     addresses = cast(Customer.trunk_ip, String)
     query = select(Customer).where(*matches(Customer.code, Customer.name, addresses))
     return render_template("customers/index.html", page=page(query, Customer.code))
+
+
+@bp.get("/suggestions")
+@permission("customers.read")
+def suggestions() -> Any:
+    """For fields that ask for a customer; ?type= leaves only those of one type."""
+    query = select(Customer)
+    if kind := request.args.get("type"):
+        query = query.where(Customer.type == kind)
+    return suggested(query, Customer.code, Customer.name, request.args.get("customer_id", ""))
 
 
 @bp.route("/new", methods=["GET", "POST"], defaults={"id": None})

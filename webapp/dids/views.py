@@ -17,7 +17,7 @@ from webapp.dids import operations
 from webapp.dids.models import Allocation, Did
 from webapp.dids.schemas import AllocationSchema, DidRangeSchema, DidSchema, FreeDidSchema
 from webapp.ext import db
-from webapp.forms import SchemaForm, choices, delete_page, find, form_for
+from webapp.forms import SchemaForm, choices, choose, delete_page, find, form_for
 from webapp.gateways.models import Gateway
 from webapp.pages import saved
 from webapp.paging import matches, page
@@ -85,7 +85,8 @@ def edit(id: uuid.UUID) -> Any:
 def allocate(id: uuid.UUID) -> Any:
     did = _with_history(id)
     form = AllocationForm(obj=did.current, version=did.version)
-    choices(form.customer_id, db.session.scalars(select(Customer).order_by(Customer.name)))
+    customers = select(Customer).order_by(Customer.name)
+    choose(form.customer_id, customers, Customer.code, url_for("customers.suggestions"))
     if form.validate_on_submit() and form.attempt(did, lambda: operations.allocate(did, form.valid)):
         return saved(gettext("DID %(number)s allocated.", number=did.number), ".edit", id=did.id)
     return render_template("dids/allocate.html", did=did, form=form), 422 if form.errors else 200
@@ -111,8 +112,8 @@ def delete(id: uuid.UUID) -> Any:
 
 def _origins(form: SchemaForm[Any]) -> None:
     choices(form.provider_id, db.session.scalars(select(Provider).order_by(Provider.name)))
-    gateways = db.session.scalars(select(Gateway).order_by(Gateway.name))
-    choices(form.gateway_id, gateways, nothing=gettext("Any"))
+    gateways = select(Gateway).order_by(Gateway.name)
+    choose(form.gateway_id, gateways, Gateway.name, url_for("gateways.suggestions"), nothing=gettext("Any"))
 
 
 def _common_start(number: str, count: int) -> str:

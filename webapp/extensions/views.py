@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, render_template, request, url_for
 from flask_babel import gettext
 from sqlalchemy import select
 from sqlalchemy.orm import contains_eager
@@ -14,7 +14,7 @@ from webapp.customers.models import Customer
 from webapp.ext import db
 from webapp.extensions.models import Extension
 from webapp.extensions.schemas import ExtensionSchema, new_secret
-from webapp.forms import choices, delete_page, find, form_for
+from webapp.forms import choose, delete_page, find, form_for
 from webapp.pages import saved
 from webapp.paging import matches, page
 from webapp.permissions import permission
@@ -41,7 +41,7 @@ def edit(id: uuid.UUID | None) -> Any:
     if request.method == "GET" and not id:
         form.secret.data = new_secret()
     customers = select(Customer).where(Customer.type == "extension").order_by(Customer.name)
-    choices(form.customer_id, db.session.scalars(customers))
+    choose(form.customer_id, customers, Customer.code, url_for("customers.suggestions", type="extension"))
     if form.validate_on_submit() and form.save(extension):
         return saved(gettext("Extension %(name)s saved.", name=extension.sip_user), ".index")
     return render_template("extensions/edit.html", extension=extension, form=form), 422 if form.errors else 200

@@ -5,13 +5,13 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from flask import Blueprint, render_template
+from flask import Blueprint, render_template, request
 from flask_babel import gettext
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from webapp.ext import db
-from webapp.forms import choices, delete_page, find, form_for
+from webapp.forms import choices, delete_page, find, form_for, suggested
 from webapp.gateways.models import Gateway
 from webapp.gateways.schemas import GatewaySchema
 from webapp.pages import saved
@@ -30,6 +30,14 @@ def index() -> Any:
     query = select(Gateway).join(Gateway.provider).options(joinedload(Gateway.provider))
     query = query.where(*matches(Gateway.name, Gateway.ip_address, Provider.name))
     return render_template("gateways/index.html", page=page(query, Gateway.name))
+
+
+@bp.get("/suggestions")
+@permission("gateways.read")
+def suggestions() -> Any:
+    """For fields that ask for a gateway."""
+    query = select(Gateway).join(Gateway.provider)
+    return suggested(query, Gateway.name, Provider.name, request.args.get("gateway_id", ""))
 
 
 @bp.route("/new", methods=["GET", "POST"], defaults={"id": None})

@@ -5,13 +5,13 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from flask import Blueprint, render_template
+from flask import Blueprint, render_template, url_for
 from flask_babel import gettext
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from webapp.ext import db
-from webapp.forms import choices, delete_page, find, form_for
+from webapp.forms import choose, delete_page, find, form_for
 from webapp.gateways.models import Gateway
 from webapp.pages import saved
 from webapp.paging import matches, page
@@ -39,7 +39,7 @@ def index() -> Any:
 def edit(id: uuid.UUID | None) -> Any:
     route = find(Route, id)
     form = RouteForm(obj=route)
-    choices(form.gateway_id, db.session.scalars(select(Gateway).order_by(Gateway.name)))
+    choose(form.gateway_id, select(Gateway).order_by(Gateway.name), Gateway.name, url_for("gateways.suggestions"))
     if form.validate_on_submit() and form.save(route, lambda: operations.save(route)):
         return saved(gettext("Route %(name)s saved.", name=route.name), ".index")
     return render_template("routes/edit.html", route=route, form=form), 422 if form.errors else 200

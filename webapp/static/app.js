@@ -28,6 +28,17 @@ for (const table of document.querySelectorAll(".card-table")) {
   }
 }
 
+// Fields that only concern some are there for those. With an error they are shown to all.
+for (const group of document.querySelectorAll("[data-only-if]")) {
+  const [name, value] = group.dataset.onlyIf.split("=");
+  const field = group.closest("form").elements[name];
+  const show = () => {
+    group.hidden = field.value !== value && !group.querySelector(".is-invalid");
+  };
+  show();
+  field.addEventListener("change", show);
+}
+
 const errors = document.querySelector("[data-error-summary]");
 errors?.focus();
 
