@@ -29,7 +29,7 @@ from webapp import peers, store, typed
 from webapp.accounts.models import AuditEntry
 from webapp.ext import Managed, db
 from webapp.resume import RETYPE
-from webapp.validation import N_, Schema, messages, translated
+from webapp.validation import N_, Html, Schema, messages, translated
 
 S = TypeVar("S", bound=Schema)
 M = TypeVar("M", bound=Managed)
@@ -437,6 +437,10 @@ def _attributes(kind: Any, limits: list[Any], extra: dict[str, Any]) -> dict[str
     for limit in limits:
         if isinstance(limit, MaxLen) and kind is str:
             attributes["maxlength"] = limit.max_length
+        elif isinstance(limit, Html):
+            attributes["maxlength"] = limit.maxlength
+            if limit.inputmode:
+                attributes["inputmode"] = limit.inputmode
     if kind is int:
         attributes["inputmode"] = "numeric"
     elif kind is Decimal:
