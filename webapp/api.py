@@ -58,6 +58,10 @@ class Identified(BaseModel):
     id: uuid.UUID
 
 
+class Expected(BaseModel):
+    version: int | None = Field(None, description="Answer 409 if the thing has another version by now.")
+
+
 class Listing(BaseModel):
     """How to ask for a list."""
 
@@ -155,18 +159,18 @@ def resource(
         return jsonify(shown(one, db.get_or_404(kind, path.id)))
 
     @permission(f"{rights}.write")
-    def replace(path: Identified, body: Any) -> Response:
-        thing = db.get_or_404(kind, path.id)
+    def replace(path: Identified, query: Expected, body: Any) -> Response:
+        thing = _expected(kind, path, query)
         return _store(schema, thing, body, save) or jsonify(shown(one, thing))
 
     @permission(f"{rights}.write")
-    def change(path: Identified, body: Any) -> Response:
-        thing = db.get_or_404(kind, path.id)
+    def change(path: Identified, query: Expected, body: Any) -> Response:
+        thing = _expected(kind, path, query)
         return _change(schema, thing, body, save) or jsonify(shown(one, thing))
 
     @permission(f"{rights}.write")
-    def delete(path: Identified) -> Response:
-        thing = db.get_or_404(kind, path.id)
+    def delete(path: Identified, query: Expected) -> Response:
+        thing = _expected(kind, path, query)
         try:
             remove(thing)
         except store.InUse as use:
@@ -254,6 +258,14 @@ def attempt(schema: type[Schema], action: Callable[[], object]) -> Response | No
     except store.Stale:
         return conflict(gettext(CHANGED_MEANWHILE))
     return None
+
+
+def _expected(kind: type[Managed], path: Identified, query: Expected) -> Any:
+    """The stored thing, if it has still the version that the program has read, where it names one."""
+    thing = db.get_or_404(kind, path.id)
+    if query.version not in (None, thing.version):
+        abort(conflict(gettext(CHANGED_MEANWHILE)))
+    return thing
 
 
 def _store(schema: type[Schema], thing: Managed, valid: Any, save: Callable[[Any], object]) -> Response | None:

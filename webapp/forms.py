@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import types
 import typing
 import uuid
@@ -18,16 +19,21 @@ from flask_wtf import FlaskForm
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
-from sqlalchemy import inspect
+from sqlalchemy import Select, func, inspect, or_, select
+from sqlalchemy.orm import InstrumentedAttribute
+from werkzeug.routing import BuildError
 from wtforms import BooleanField, Field, HiddenField, PasswordField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # types-WTForms is older
-from wtforms.widgets import TextArea
+from wtforms.widgets import TextArea, TextInput
 
 from webapp import peers, store, typed
+from webapp.accounts.models import AuditEntry
 from webapp.ext import Managed, db
-from webapp.validation import N_, Schema, messages, translated
+from webapp.resume import RETYPE
+from webapp.validation import N_, Html, Schema, messages, translated
 
 S = TypeVar("S", bound=Schema)
+M = TypeVar("M", bound=Managed)
 
 
 class SchemaForm(FlaskForm, Generic[S]):  # type: ignore[misc]  # flask_wtf has no types
@@ -36,6 +42,7 @@ class SchemaForm(FlaskForm, Generic[S]):  # type: ignore[misc]  # flask_wtf has 
     SCHEMA: type[S]
     version = HiddenField()  # Tells whether somebody else saved the thing in the meantime.
 
+    conflict = False  # Whether what stands at the fields is what somebody else changed.
     valid: S  # What was typed, as the schema understood it; there once `validate` has said yes.
 
     class Meta:
@@ -43,10 +50,17 @@ class SchemaForm(FlaskForm, Generic[S]):  # type: ignore[misc]  # flask_wtf has 
             """Only what a browser sends as a form. An empty one is one too, and a JSON body is none."""
             return request.form if request.method == "POST" else None
 
+    def is_submitted(self) -> bool:
+        """What was restored is only shown: it is stored when it is sent from here."""
+        return super().is_submitted() and "restored" not in request.args
+
     def process(self, formdata: Any = None, obj: Any = None, **values: Any) -> None:
         """A thing that is not stored yet has nothing to show: its form begins with the schema's defaults."""
         stored = obj is not None and inspect(obj).persistent
         super().process(formdata, obj if stored else None, **values)
+        # A secret does not go through the sign-in with the rest (resume.py).
+        for name in set(request.form.getlist(RETYPE)) & self.SCHEMA.model_fields.keys():
+            self._show({name: [gettext("Type it again: it was not kept.")]})
 
     def validate(self, extra_validators: Any = None) -> bool:
         """Ask the schema; what it refuses stands at the fields, what it accepts in `valid`."""
@@ -76,7 +90,7 @@ class SchemaForm(FlaskForm, Generic[S]):  # type: ignore[misc]  # flask_wtf has 
     def attempt(self, thing: Managed, action: Callable[[], object]) -> bool:
         """Do something that changes `thing`. False: it was refused, and the reason stands in the form."""
         if thing.version is not None and self.version.data != str(thing.version):
-            self.form_errors.append(gettext(CHANGED_MEANWHILE))
+            self._show_change(thing)
             return False
         try:
             action()
@@ -84,11 +98,22 @@ class SchemaForm(FlaskForm, Generic[S]):  # type: ignore[misc]  # flask_wtf has 
             self.refuse(refused)
             return False
         except store.Stale:
-            if not _is_still_there(thing):
-                abort(404)
-            self.form_errors.append(gettext(CHANGED_MEANWHILE))
+            kind, [id] = type(thing), inspect(thing).identity or [None]
+            self._show_change(find(kind, id))
             return False
         return True
+
+    def _show_change(self, thing: Managed) -> None:
+        """Somebody else was faster. Say who changed what, and let a second save go over it knowingly."""
+        changes = _changes_since(thing, str(self.version.data))
+        self.conflict = True
+        self.version.data = str(thing.version)
+        self.form_errors.append(gettext(SAVE_AGAIN))
+        for name, entry in changes.items():
+            if name in self.SCHEMA.model_fields:
+                told = gettext("%(user)s changed this on %(time)s.", user=entry.username, time=typed.when(entry.at))
+                stored = "" if name in store.SECRETS else _stored(self[name], getattr(thing, name))
+                self._show({name: [f"{told} {stored}".strip()]})
 
     def _fill(self, thing: Managed) -> None:
         for name in self.SCHEMA.model_fields:
@@ -129,8 +154,76 @@ CHANGED_MEANWHILE = N_(
 )
 
 
-def _is_still_there(thing: Managed) -> bool:
-    return db.session.get(type(thing), inspect(thing).identity) is not None
+SAVE_AGAIN = N_(
+    "Somebody else changed this in the meantime. Nothing was saved, and what you typed still stands here. "
+    "Save again to store it all the same."
+)
+
+
+def _changes_since(thing: Managed, version: str) -> dict[str, AuditEntry]:
+    """Field -> who changed it last, since the thing had that version. Every save is one version and one entry."""
+    count = thing.version - int(version) if re.fullmatch("[0-9]{1,9}", version) else 0
+    entries = db.session.scalars(
+        select(AuditEntry)
+        .where(AuditEntry.kind == thing.__tablename__, AuditEntry.thing_id == thing.id, AuditEntry.action == "update")  # type: ignore[attr-defined]  # every model has one
+        .order_by(AuditEntry.at.desc(), AuditEntry.id.desc())
+        .limit(max(count, 0))
+    )
+    found: dict[str, AuditEntry] = {}
+    for entry in entries:
+        for name in entry.after:
+            found.setdefault(name, entry)
+    return found
+
+
+def _stored(field: Field, value: Any) -> str:
+    """What is stored, in the words of its field."""
+    if isinstance(field, BooleanField):
+        text = gettext("yes") if value else gettext("no")
+    elif isinstance(field, ThingField) and field.is_searched:
+        text = field.key_of(value)
+    elif isinstance(field, SelectField):
+        options: Any = field.choices
+        text = next((str(option.label) for option in options if option.value == _text(value)), "")
+    elif isinstance(field, SpelledField):
+        text = field.shown(value)
+    else:
+        text = ", ".join(value) if isinstance(value, list) else _text(value)
+    return str(gettext("Stored now: “%(value)s”.", value=text) if text else gettext("Stored now: nothing."))
+
+
+def find(kind: type[M], id: uuid.UUID | None) -> M:
+    """The thing whose form is asked for, a new one for no id; 404 if it is not there.
+
+    If it was deleted while its form was open, what was typed goes on to the form of a new one.
+    """
+    thing = db.session.get(kind, id) if id else kind()
+    if thing is None and request.method == "POST" and (request.endpoint or "").endswith(".edit"):
+        _flash_deletion(id)
+        abort(redirect(_anew(), 307))  # The browser sends what was typed once more, to that form.
+    return thing or abort(404)
+
+
+def _flash_deletion(id: uuid.UUID | None) -> None:
+    deleted = select(AuditEntry).where(AuditEntry.thing_id == id, AuditEntry.action == "delete")
+    entry = db.session.scalar(deleted.limit(1))
+    name = entry.label if entry else gettext("this")
+    flash(
+        gettext(
+            "%(user)s deleted %(name)s in the meantime. What you typed stands here; save it to make a new one.",
+            user=entry.username if entry else gettext("Somebody else"),
+            name=name,
+        ),
+        "warning",
+    )
+
+
+def _anew() -> str:
+    """The form of a new thing, to be shown with what was typed and without storing it."""
+    try:
+        return url_for(".edit", restored=1)
+    except BuildError:
+        return url_for(".new", restored=1)
 
 
 def refusal(schema: type[Schema], refused: store.Refused) -> tuple[str, str]:
@@ -147,7 +240,7 @@ def refusal(schema: type[Schema], refused: store.Refused) -> tuple[str, str]:
 def _plain(field: Field, text: str) -> Any:
     """What was typed as a program would write it; if that is unclear, the reason."""
     try:
-        return field.plain(text) if isinstance(field, SpelledField) else text
+        return field.plain(text) if isinstance(field, SpelledField | ThingField) else text
     except typed.Unclear as unclear:
         return unclear
 
@@ -213,6 +306,58 @@ class MomentField(SpelledField):
         return [self.description, example] if self.description else [example]
 
 
+class ThingField(SelectField):
+    """A thing to be chosen from a list. From a long one it is searched: its code or name is typed, with suggestions.
+
+    Without JavaScript there are no suggestions, and a code or name typed in full is understood all the same.
+    """
+
+    is_searched = False
+
+    def search(self, query: Select[Any], key: InstrumentedAttribute[str], suggestions: str) -> None:
+        """Take the text `key` of one of the things of `query`; what matches comes from the address `suggestions`."""
+        self.is_searched, self.query, self.key = True, query, key
+        self.widget = TextInput()
+        self.render_kw = {
+            **(self.render_kw or {}),
+            "list": f"{self.id}-options",
+            "autocomplete": "off",
+            "hx-get": suggestions,
+            "hx-trigger": "input changed delay:200ms, focus once",
+            "hx-target": f"#{self.id}-options",
+        }
+
+    def key_of(self, value: Any) -> str:
+        """The code or name of the thing with this id; what is no id is what was typed."""
+        id = _uuid(_text(value))
+        found = self.query.with_only_columns(self.key).where(self.key.class_.id == id) if id else None
+        return _text(value) if found is None else db.session.scalar(found) or ""
+
+    def plain(self, text: str) -> str:
+        if not self.is_searched or _uuid(text):
+            return text
+        wanted = func.lower(self.key) == text.replace("\0", "").lower()
+        id = db.session.scalar(self.query.with_only_columns(self.key.class_.id).where(wanted))
+        if id is None:
+            raise typed.Unclear(gettext("“%(text)s” is not there. Type the code or name in full.", text=text[:80]))
+        return str(id)
+
+    def _value(self) -> str:
+        return self.key_of(self.data)
+
+    @property
+    def notes(self) -> list[str]:
+        found = [self.description] if self.description else []
+        return [*found, gettext("Type the beginning and choose.")] if self.is_searched else found
+
+
+def _uuid(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
+
+
 class KeptPasswordField(PasswordField):
     """A secret that is never shown; left empty, the stored one stays."""
 
@@ -257,15 +402,12 @@ def _field(info: FieldInfo) -> Any:
         return BooleanField(**arguments)
     if typing.get_origin(kind) is Literal:
         labels = typing.cast(dict[str, str], extra["choices"])
-        return SelectField(
-            choices=[SelectChoice(value, lazy_gettext(labels[value])) for value in typing.get_args(kind)],
-            validate_choice=False,
-            **arguments,
-        )
-    if kind is dt.datetime:
-        return MomentField(**arguments)
+        options = [SelectChoice(value, lazy_gettext(labels[value])) for value in typing.get_args(kind)]
+        if info.is_required():  # Nobody has chosen yet, and a first option would look as if somebody had.
+            options.insert(0, SelectChoice("", lazy_gettext("Choose …")))
+        return SelectField(choices=options, validate_choice=False, **arguments)
     if kind is uuid.UUID:
-        return SelectField(choices=[], validate_choice=False, coerce=_text, **arguments)
+        return ThingField(choices=[], validate_choice=False, coerce=_text, **arguments)
     if widget == "password":
         return KeptPasswordField(**arguments)
     if typing.get_origin(kind) is list:
@@ -299,6 +441,10 @@ def _attributes(kind: Any, limits: list[Any], extra: dict[str, Any]) -> dict[str
     for limit in limits:
         if isinstance(limit, MaxLen) and kind is str:
             attributes["maxlength"] = limit.max_length
+        elif isinstance(limit, Html):
+            attributes["maxlength"] = limit.maxlength
+            if limit.inputmode:
+                attributes["inputmode"] = limit.inputmode
     if kind is int:
         attributes["inputmode"] = "numeric"
     elif kind is Decimal:
@@ -310,6 +456,28 @@ def choices(field: Field, things: typing.Iterable[Managed], nothing: str = "") -
     """Fill a select field with things; `nothing` is the label for none of them."""
     first = SelectChoice("", nothing or gettext("Choose …"))
     field.choices = [first, *(SelectChoice(str(thing.id), str(thing)) for thing in things)]  # type: ignore[attr-defined]
+
+
+LONG_LIST = 100  # A longer list is searched.
+
+
+def choose(
+    field: ThingField, query: Select[Any], key: InstrumentedAttribute[str], suggestions: str, nothing: str = ""
+) -> None:
+    """Let one of the things of `query` be chosen: from a list, or from a long one by its `key`."""
+    things = db.session.scalars(query.limit(LONG_LIST + 1)).all()
+    if len(things) > LONG_LIST:
+        field.search(query, key, suggestions)
+    else:
+        choices(field, things, nothing)
+
+
+def suggested(query: Select[Any], key: InstrumentedAttribute[str], name: InstrumentedAttribute[str], text: str) -> str:
+    """What is suggested for the `text` of a field: the options that hold it in their key or their name."""
+    q = text.replace("\0", "").strip()[:80]
+    matching = or_(key.icontains(q, autoescape=True), name.icontains(q, autoescape=True))
+    options = query.where(matching).with_only_columns(key, name).order_by(None).order_by(key).limit(20)
+    return render_template("_options.html", options=db.session.execute(options))
 
 
 KINDS = {
@@ -338,9 +506,11 @@ def delete_page(
     `lost` is what goes with it, or what becomes of things without it, in a sentence; `refusals` are the words for
     the constraints that `remove` may break; `index_values` are what the address of the list `index` needs.
     """
-    name, reason = str(thing), ""
+    name, reason, notice = str(thing), "", ""
     cancel_url = url_for(back, id=thing.id)
-    if request.method == "POST":
+    if request.method == "POST" and request.form.get("seen", str(thing.version)) != str(thing.version):
+        notice = gettext("Somebody else changed this in the meantime. Look at it again before you delete it.")
+    elif request.method == "POST":
         try:
             remove(thing)
         except store.InUse as use:
@@ -355,8 +525,17 @@ def delete_page(
         else:
             flash(gettext("%(name)s was deleted.", name=name), "success")
             return redirect(url_for(index, **index_values))
-    page = render_template("delete.html", thing=name, kind=kind, reason=reason, lost=lost, cancel_url=cancel_url)
-    return page, 409 if reason else 200
+    page = render_template(
+        "delete.html",
+        thing=thing,
+        name=name,
+        kind=kind,
+        reason=reason,
+        notice=notice,
+        lost=lost,
+        cancel_url=cancel_url,
+    )
+    return page, 409 if reason or notice else 200
 
 
 def in_use(name: str, use: store.InUse) -> str:

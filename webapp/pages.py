@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -28,7 +27,7 @@ from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException, InternalServerError
 from werkzeug.wrappers import Response as BaseResponse
 
-from webapp import logs, typed
+from webapp import logs, resume, typed
 from webapp.ext import login
 from webapp.permissions import may
 from webapp.settings import operations as settings
@@ -111,8 +110,9 @@ def register(app: Flask) -> None:
     """Give the application what its pages share."""
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
-    app.jinja_env.filters.update(phone=phone, when=when, money=money, amount=amount, minutes=minutes)
+    app.jinja_env.filters.update(phone=phone, when=typed.when, money=money, amount=amount, minutes=minutes)
     app.jinja_env.globals.update(navigation=NAVIGATION, may=may, brand=brand, get_locale=get_locale)
+    resume.register(app)
     app.before_request(logs.begin_request)
     app.after_request(secure)
     app.after_request(logs.log_request)
@@ -145,12 +145,6 @@ def amount(value: Decimal) -> str:
     return str(format_currency(value, settings.current().currency))
 
 
-def when(moment: dt.datetime | None) -> str:
-    """A moment in the operator's time zone and language, to the minute; empty for none."""
-    local = moment and moment.astimezone(typed.zone())
-    return f"{typed.shown_day(local.date())} {local:%H:%M}" if local else ""
-
-
 def secure(response: Response) -> Response:
     """The headers that keep a page from loading, framing or leaking what it should not."""
     response.headers.setdefault(
@@ -172,11 +166,11 @@ def secure(response: Response) -> Response:
 def expired(error: CSRFError) -> Answer:
     """The session ended while a form was open."""
     log.info("form refused", reason=error.description)
-    return _page(
-        400,
-        gettext("Your session has ended"),
-        gettext("Nothing was saved. Go back, note what you typed, load the page again and sign in."),
-    )
+    answer = resume.interrupted()
+    if answer is None:
+        sentence = gettext("Nothing was saved. Go back, note what you typed, load the page again and sign in.")
+        answer = _page(400, gettext("Your session has ended"), sentence)
+    return answer  # type: ignore[no-any-return]  # what Flask takes is of many types
 
 
 def http_error(error: HTTPException) -> Answer:

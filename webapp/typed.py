@@ -100,6 +100,12 @@ def shown_moment(moment: dt.datetime) -> str:
     return f"{shown_day(local.date())} {time}{local.isoformat()[-6:] if comes_twice else ''}"
 
 
+def when(moment: dt.datetime | None) -> str:
+    """A moment for a page, to the minute; empty for none."""
+    local = moment and moment.astimezone(zone())
+    return f"{shown_day(local.date())} {local:%H:%M}" if local else ""
+
+
 def moment_example() -> str:
     return shown_moment(dt.datetime(2026, 12, 31, 14, 30, tzinfo=zone()))
 

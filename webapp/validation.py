@@ -9,6 +9,7 @@ import datetime as dt
 import ipaddress
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar
 from zoneinfo import ZoneInfo
@@ -55,6 +56,14 @@ def matching(pattern: str, message: str) -> Callable[[str], str]:
         return text
 
     return rule
+
+
+@dataclass(frozen=True)
+class Html:
+    """What helps to type a text right. Passwords get no maxlength: a browser would cut off what is pasted, unseen."""
+
+    maxlength: int
+    inputmode: str = ""
 
 
 def _phone_digits(value: Any) -> Any:
@@ -136,6 +145,7 @@ def _pattern(text: str) -> str:
 
 SipName = Annotated[
     str,
+    Html(40),
     AfterValidator(
         matching(
             r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}",
@@ -145,6 +155,7 @@ SipName = Annotated[
 ]
 CustomerCode = Annotated[
     str,
+    Html(20),
     AfterValidator(str.lower),
     AfterValidator(
         matching(
@@ -174,26 +185,37 @@ _e164 = matching(
     r"[1-9][0-9]{7,14}",
     N_("Write the whole number with country and area code, 8 to 15 digits, such as 551140001234."),
 )
-E164 = Annotated[str, BeforeValidator(_phone_digits), AfterValidator(_e164)]
+E164 = Annotated[str, Html(30, "tel"), BeforeValidator(_phone_digits), AfterValidator(_e164)]
 E164OrNothing = Annotated[
-    str, BeforeValidator(_phone_digits), AfterValidator(lambda number: _e164(number) if number else "")
+    str,
+    Html(30, "tel"),
+    BeforeValidator(_phone_digits),
+    AfterValidator(lambda number: _e164(number) if number else ""),
 ]
 DialledNumber = Annotated[
     str,
+    Html(30, "tel"),
     BeforeValidator(_phone_digits),
     AfterValidator(matching(r"[0-9]{1,20}", N_("Use the digits of a telephone number, 20 at the most."))),
 ]
-Digits = Annotated[str, AfterValidator(matching(r"[0-9]{0,15}", N_("Use digits only, 15 at the most.")))]
+Digits = Annotated[
+    str, Html(15, "numeric"), AfterValidator(matching(r"[0-9]{0,15}", N_("Use digits only, 15 at the most.")))
+]
 Prefix = Annotated[
     str,
+    Html(30, "tel"),
     BeforeValidator(_prefix_digits),
     AfterValidator(matching(r"[0-9]{1,15}", N_("Use 1 to 15 digits, country code first, such as 5511."))),
 ]
-DialString = Annotated[str, AfterValidator(matching(r"[0-9*#]{0,15}", N_("Use digits, * and # only, 15 at the most.")))]
-AreaCode = Annotated[str, AfterValidator(matching(r"[0-9]{0,5}", N_("Use digits only, 5 at the most.")))]
-ExtensionNumber = Annotated[str, AfterValidator(matching(r"[0-9]{2,6}", N_("Use 2 to 6 digits.")))]
+DialString = Annotated[
+    str, Html(15, "tel"), AfterValidator(matching(r"[0-9*#]{0,15}", N_("Use digits, * and # only, 15 at the most.")))
+]
+AreaCode = Annotated[
+    str, Html(5, "numeric"), AfterValidator(matching(r"[0-9]{0,5}", N_("Use digits only, 5 at the most.")))
+]
+ExtensionNumber = Annotated[str, Html(6, "numeric"), AfterValidator(matching(r"[0-9]{2,6}", N_("Use 2 to 6 digits.")))]
 Pattern = Annotated[str, Field(max_length=80), AfterValidator(_pattern)]
-IpAddress = Annotated[str, AfterValidator(_address)]
+IpAddress = Annotated[str, Html(45), AfterValidator(_address)]
 IpNetworks = Annotated[
     list[Annotated[str, AfterValidator(_network)]],
     Field(max_length=50),
@@ -227,6 +249,7 @@ ProviderPassword = Annotated[
 ]
 SipUser = Annotated[
     str,
+    Html(80),
     AfterValidator(
         matching(r"[A-Za-z0-9_.+*#~!$&-]{0,80}", N_("Use letters without accents, digits and . _ + * # - only."))
     ),

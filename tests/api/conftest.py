@@ -28,14 +28,14 @@ class Program:
     def post(self, path: str, body: Any = None) -> Any:
         return self._send("POST", path, json=body)
 
-    def put(self, path: str, body: Any) -> Any:
-        return self._send("PUT", path, json=body)
+    def put(self, path: str, body: Any, **query: Any) -> Any:
+        return self._send("PUT", path, json=body, query_string=query)
 
-    def patch(self, path: str, body: Any) -> Any:
-        return self._send("PATCH", path, json=body)
+    def patch(self, path: str, body: Any, **query: Any) -> Any:
+        return self._send("PATCH", path, json=body, query_string=query)
 
-    def delete(self, path: str) -> Any:
-        return self._send("DELETE", path)
+    def delete(self, path: str, **query: Any) -> Any:
+        return self._send("DELETE", path, query_string=query)
 
     def _send(self, method: str, path: str, **values: Any) -> Any:
         g.pop("_login_user", None)  # The tests' own context would keep who asked before.

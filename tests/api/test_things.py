@@ -118,6 +118,22 @@ def test_who_may(
     assert nobody.get(f"/{area}/").status_code == 401
 
 
+@EVERY_THING
+def test_a_program_may_name_the_version_that_it_changes(
+    api: Program, area: str, make: Callable[[Program], Body], change: Body, bad: Any
+) -> None:
+    body = make(api)
+    path = f"/{area}/{api.post(f'/{area}/', body).json['id']}"
+    assert api.patch(path, change, version=1).status_code == 200
+
+    told = "Somebody else changed this in the meantime. Nothing was saved; open it again to see the change."
+    for answer in (api.patch(path, {}, version=1), api.put(path, body, version=1), api.delete(path, version=1)):
+        assert answer.status_code == 409
+        assert answer.json == {"error": told}
+    assert api.delete(path, version="x").status_code == 422
+    assert api.delete(path, version=2).status_code == 204
+
+
 def test_no_secret_is_shown_and_none_is_lost(api: Program) -> None:
     body = gateway(api) | {"registration": True, "username": "us", "password": "hush-gateway"}
     answer = api.post("/gateways/", body)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import Dialog, Page, expect
+from sqlalchemy import select
 
-from tests.browser.live import Site, fill, submit
+from tests.browser.live import USERS, Site, fill, message, submit, violations
+from tests.conftest import PASSWORD
+from webapp import forms
+from webapp.ext import db
+from webapp.providers.models import Provider
 
 
 def test_an_error_stands_at_its_field_and_in_a_summary(page: Page, site: Site, language: str) -> None:
@@ -112,3 +118,67 @@ def test_the_second_of_two_editors_is_told(page: Page) -> None:
     expect(page.locator("[data-error-summary]")).to_be_focused()
     expect(page.locator("[data-error-summary]")).to_contain_text("Somebody else changed this in the meantime.")
     expect(page.locator("#cost_per_minute")).to_have_value("0.03")
+
+
+def test_what_was_typed_outlives_the_session(page: Page, site: Site) -> None:
+    page.goto("/providers/new")
+    fill(page, name='Pão "& Cia"', type="Telephone numbers", cost_per_minute="0.05")
+    page.context.clear_cookies()
+    submit(page)
+    expect(page.get_by_text("Your session has ended.")).to_be_visible()
+    fill(page, username=USERS["en"], password="wrong")
+    submit(page)
+    fill(page, username=USERS["en"], password=PASSWORD)
+    submit(page)
+
+    expect(page.locator("#messages")).to_contain_text("What you typed is back, and not saved yet.")
+    expect(page.locator("#name")).to_have_value('Pão "& Cia"')
+    expect(page.locator("#type")).to_have_value("numbers")
+    assert site.stored(lambda: db.session.scalar(select(Provider).where(Provider.name.startswith("Pão")))) is None
+    submit(page)
+    assert message(page) == 'Provider Pão "& Cia" saved.'
+
+
+def test_fields_that_do_not_concern_a_customer_are_not_shown(page: Page) -> None:
+    page.goto("/customers/new")
+    expect(page.locator("#type")).to_have_value("")
+    expect(page.locator("#trunk_ip")).to_be_hidden()
+    fill(page, type="Trunk: a PBX at fixed addresses")
+    expect(page.locator("#trunk_ip")).to_be_visible()
+    fill(page, type="Extensions: phones that register")
+    expect(page.locator("#trunk_ip")).to_be_hidden()
+
+
+def test_an_error_is_shown_where_it_would_not_be_seen(page: Page) -> None:
+    page.goto("/customers/new")
+    fill(page, type="Trunk: a PBX at fixed addresses", trunk_port="x")
+    fill(page, type="Extensions: phones that register")
+    submit(page)
+    expect(page.locator("#trunk_port-error")).to_be_visible()
+
+
+def test_one_of_many_customers_is_searched(page: Page, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forms, "LONG_LIST", 0)
+    page.goto("/extensions/new")
+    field = page.get_by_label("Customer")
+    with page.expect_response("**/customers/suggestions?*") as answer:
+        field.press_sequentially("dem")
+    expect(page.locator("#customer_id-options option").first).to_have_attribute("value", "demo")
+    assert answer.value.status == 200
+    fill(page, customer_id="nobody", extension="777")
+    submit(page)
+    expect(page.locator("#customer_id-error")).to_contain_text("“nobody” is not there.")
+    assert violations(page) == []
+    fill(page, customer_id="demo")
+    submit(page)
+    assert message(page) == "Extension demo-777 saved."
+
+
+def test_amounts_in_portuguese(page: Page, site: Site) -> None:
+    page.goto("/providers/new")
+    page.get_by_role("button", name="Português").click()
+    expect(page.locator("html")).to_have_attribute("lang", "pt-BR")
+    fill(page, name="Preço", cost_per_minute="1.234,5")
+    submit(page)
+    page.goto("/providers/?q=Preço")
+    expect(page.locator("tbody")).to_contain_text("1.234,50")

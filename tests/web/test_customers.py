@@ -32,7 +32,7 @@ OFFICE = TRUNK | {"name": "Acme Ltda", "code": "acme", "type": "extension", "tru
 def test_it_works(client: FlaskClient) -> None:
     assert "No customers yet" in client.get("/customers/").text
     blank = filled_in(client.get("/customers/new").text)
-    assert blank == TRUNK | {"version": "", "name": "", "code": "", "trunk_ip": ""}
+    assert blank == TRUNK | {"version": "", "name": "", "code": "", "type": "", "trunk_ip": ""}
 
     page = client.post("/customers/new", data=TRUNK, follow_redirects=True).text
     assert alert(page) == "Customer Padaria Central saved."

@@ -84,6 +84,7 @@ GIVEN = {
     "name": "Norte",
     "code": "norte",
     "ip_address": "10.7.0.1",
+    "type": "trunk",
     "trunk_ip": "10.7.0.2",
     "extension": "700",
     "pattern": "55.",

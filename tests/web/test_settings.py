@@ -17,10 +17,11 @@ from tests.web.html import alert, error_at, filled_in
 from webapp import store
 from webapp.accounts.models import AuditEntry
 from webapp.ext import db
-from webapp.pages import amount, when
+from webapp.pages import amount
 from webapp.settings import operations
 from webapp.settings.models import THE_ONE, CompanySettings
 from webapp.settings.schemas import SettingsSchema
+from webapp.typed import when
 
 FIRST = {
     "company_name": "",

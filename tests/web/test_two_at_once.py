@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -11,12 +12,16 @@ from flask.testing import FlaskClient
 from sqlalchemy import Executable, insert, update
 
 from tests.web import things
-from tests.web.html import alert, filled_in
+from tests.web.html import alert, error_at, filled_in
 from webapp import store
 from webapp.dids.models import Did
 from webapp.ext import db
 from webapp.providers.models import Provider
 
+AGAIN = (
+    "Somebody else changed this in the meantime. Nothing was saved, and what you typed still stands here. "
+    "Save again to store it all the same."
+)
 CHANGED = "Somebody else changed this in the meantime. Nothing was saved; open it again to see the change."
 
 # area -> how to make one, and the field that both change.
@@ -41,14 +46,16 @@ def test_the_second_is_told(client: FlaskClient, area: str) -> None:
 
     response = client.post(path, data=second | {field: "Second"})
     assert response.status_code == 422
-    assert alert(response.text) == CHANGED
-    assert filled_in(response.text) == second | {field: "Second"}
+    assert alert(response.text).startswith(f"{AGAIN} This was changed:")
+    assert re.fullmatch(
+        r"olga changed this on 20..-..-.. ..:..\. Stored now: “First”\.", error_at(response.text, field)
+    )
+    assert filled_in(response.text) == second | {field: "Second", "version": "2"}
     assert _now(thing, field) == "First"
-    # Sending the same once more does not help: what the first one did would be lost unseen.
-    assert client.post(path, data=filled_in(response.text)).status_code == 422
 
-    again = filled_in(client.get(path).text)
-    assert client.post(path, data=again | {field: "Second"}).status_code == 302
+    client.post(path, data=filled_in(response.text) | {"version": "1"})
+    assert _now(thing, field) == "First"
+    assert client.post(path, data=filled_in(response.text)).status_code == 302  # Knowing what was changed.
     assert _now(thing, field) == "Second"
 
 
@@ -72,7 +79,7 @@ def test_a_change_in_the_same_moment_is_told(client: FlaskClient, monkeypatch: p
     _meanwhile(monkeypatch, update(type(thing)).values(version=2))
     response = client.post(f"/{area}/{thing.id}/edit", data=data)
     assert response.status_code == 422
-    assert alert(response.text) == CHANGED
+    assert alert(response.text) == AGAIN
     assert filled_in(response.text) == data
 
 
@@ -91,7 +98,34 @@ def test_a_thing_deleted_in_the_same_moment_is_gone(
         raise store.Stale
 
     monkeypatch.setattr(store, "save", too_late)
-    assert client.post(f"/{area}/{thing.id}/edit", data=data).status_code == 404
+    assert client.post(f"/{area}/{thing.id}/edit", data=data).status_code == 307
+
+
+@EVERY_AREA
+def test_a_thing_deleted_meanwhile_can_be_made_anew(client: FlaskClient, area: str) -> None:
+    make, field = THINGS[area]
+    thing = make()
+    path = f"/{area}/{thing.id}/edit"
+    data = filled_in(client.get(path).text) | {field: "Typed"}
+    client.post(f"/{area}/{thing.id}/delete", follow_redirects=True)
+    count = things.count(type(thing))
+
+    response = client.post(path, data=data, follow_redirects=True)
+    assert response.status_code == 200
+    told = re.fullmatch(
+        "olga deleted (.+) in the meantime. What you typed stands here; save it to make a new one.",
+        alert(response.text),
+    )
+    assert told
+    assert str(thing.id) not in told[1]
+    again = filled_in(response.text)
+    assert again[field] == "Typed"
+    assert things.count(type(thing)) == count
+    if area == "dids":
+        again["number"] = "551140001000"
+    assert client.post(f"/{area}/new", data=again).status_code == 302
+    assert things.count(type(thing)) == count + 1
+    assert client.get(path).status_code == 404
 
 
 @EVERY_AREA
@@ -102,7 +136,52 @@ def test_deleting_what_is_gone(client: FlaskClient, area: str) -> None:
     assert client.get(f"/{area}/{thing.id}").status_code == 404
     for path in (f"/{area}/{thing.id}/edit", f"/{area}/{thing.id}/delete"):
         assert client.get(path).status_code == 404
-        assert client.post(path, data={"version": "1"}).status_code == 404
+    assert client.post(f"/{area}/{thing.id}/delete", data={"version": "1"}).status_code == 404
+
+
+def test_deleting_what_was_changed_since_it_was_looked_at(client: FlaskClient) -> None:
+    provider = things.provider("Norte")
+    path = things.edit_path(provider)
+    client.get(f"/providers/{provider.id}/delete")
+    client.post(path, data=filled_in(client.get(path).text) | {"name": "Sul"}, follow_redirects=True)
+
+    response = client.post(f"/providers/{provider.id}/delete", data={"seen": "1"})
+    assert response.status_code == 409
+    assert alert(response.text) == "Somebody else changed this in the meantime. Look at it again before you delete it."
+    assert "“Sul” will be deleted for good." in response.text
+    assert '<input type="hidden" name="seen" value="2">' in response.text
+    assert things.count(Provider) == 1
+    assert client.post(f"/providers/{provider.id}/delete", data={"seen": "2"}).status_code == 302
+    assert things.count(Provider) == 0
+
+
+def test_what_was_changed_is_told_in_the_words_of_the_form(client: FlaskClient) -> None:
+    """What each of two others changed, without a secret, with the names of what is chosen; what was not, is not."""
+    gateway = things.gateway("GW1", password="hush-one", registration=True, username="us")
+    path = things.edit_path(gateway)
+    mine = filled_in(client.get(path).text)
+    other = things.provider("Another")
+    first = mine | {"provider_id": str(other.id), "password": "hush-two", "codecs": "gsm, alaw"}
+    client.post(path, data=first)
+    del first["registration"]
+    client.post(path, data=first | {"version": "2", "transport": "tcp", "domain": "sip.example.com"})
+
+    page = client.post(path, data=mine | {"name": "GW2"}).text
+    told = {
+        "provider_id": "Stored now: “Another”.",
+        "codecs": "Stored now: “gsm, alaw”.",
+        "transport": "Stored now: “TCP”.",
+        "domain": "Stored now: “sip.example.com”.",
+        "registration": "Stored now: “no”.",
+    }
+    for field, words in told.items():
+        assert error_at(page, field).endswith(words), field
+    assert error_at(page, "password").startswith("olga changed this on ")
+    assert "hush" not in page
+    assert "Stored now" not in error_at(page, "password")
+    for field in ("name", "port", "username"):
+        assert error_at(page, field) == ""
+    assert filled_in(page)["name"] == "GW2"
 
 
 def test_deleting_what_is_changed_in_the_same_moment(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:

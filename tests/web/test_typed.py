@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from decimal import Decimal
@@ -130,7 +131,7 @@ def test_a_moment_is_understood_as_it_is_shown(app: Flask, language: str, zone: 
     with reader(app, language, zone):
         assert dt.datetime.fromisoformat(typed.moment(typed.shown_moment(moment))) == moment
         to_the_minute = moment.replace(second=0, microsecond=0)
-        again = dt.datetime.fromisoformat(typed.moment(pages.when(to_the_minute)))
+        again = dt.datetime.fromisoformat(typed.moment(typed.when(to_the_minute)))
         assert to_the_minute - again in (dt.timedelta(0), dt.timedelta(hours=1), dt.timedelta(minutes=30))  # Or twice.
 
 
@@ -221,3 +222,27 @@ def test_what_is_unclear_is_asked_at_its_field(client: FlaskClient) -> None:
     assert filled_in(page)["cost_per_minute"] == "1,234"
     assert hint_at(page, "cost_per_minute")
     assert things.count(Provider) == 0
+
+
+def test_fields_say_what_is_typed_into_them(client: FlaskClient) -> None:
+    """The right keyboard on a phone, and where to stop."""
+    inputs: dict[str, str] = {}
+    for path in ("/customers/new", "/gateways/new", "/extensions/new", "/dids/new", "/routes/new"):
+        inputs |= {
+            f"{path} {name}": tag
+            for tag, name in re.findall(r'(<input[^>]* name="(\w+)"[^>]*>)', client.get(path).text)
+        }
+    for field, attributes in {
+        "/customers/new code": 'maxlength="20"',
+        "/customers/new name": 'maxlength="80"',
+        "/customers/new caller_id": 'inputmode="tel" maxlength="30"',
+        "/gateways/new name": 'maxlength="40"',
+        "/gateways/new port": 'inputmode="numeric"',
+        "/gateways/new inbound_prepend": 'inputmode="numeric" maxlength="15"',
+        "/gateways/new domain": 'maxlength="253"',
+        "/extensions/new extension": 'inputmode="numeric" maxlength="6"',
+        "/dids/new number": 'inputmode="tel" maxlength="30"',
+        "/routes/new pattern": 'maxlength="80"',
+    }.items():
+        assert attributes in inputs[field], inputs[field]
+    assert "maxlength" not in inputs["/gateways/new password"] + inputs["/extensions/new secret"]

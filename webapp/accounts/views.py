@@ -21,6 +21,7 @@ from webapp.accounts.tries import TooManyTries
 from webapp.ext import db, login
 from webapp.pages import LANGUAGES
 from webapp.permissions import permission, public
+from webapp.resume import carries, onward
 
 bp = Blueprint("accounts", __name__)
 log = structlog.get_logger()
@@ -38,7 +39,7 @@ PATIENCE = 5 * 60  # Seconds from the password to the code.
 def sign_in() -> Any:
     form = LoginForm(next=request.args.get("next", ""))
     if current_user.is_authenticated:
-        return redirect(_inside(form.next.data))
+        return onward(_inside(form.next.data))
     if not form.validate_on_submit():
         return render_template("accounts/login.html", form=form), 422 if form.is_submitted() else 200
     try:
@@ -50,6 +51,8 @@ def sign_in() -> Any:
         return render_template("accounts/login.html", form=form), 422
     if second_factor.is_on(user):
         session["half_signed_in"] = {"user": str(user.id), "version": user.version, "at": int(time.time())}
+        if carries():  # Only a page can hold what was typed before the session ended.
+            return render_template("accounts/code.html", form=CodeForm(formdata=None, next=form.next.data))
         return redirect(url_for(".code", next=form.next.data or None))
     return _enter(user, form.next.data, "password")
 
@@ -91,7 +94,7 @@ def _half_signed_in() -> User | None:
 def _enter(user: User, target: str | None, used: str) -> Any:
     welcome(user, used)
     sessions.begin(user)
-    return redirect(_inside(target))
+    return onward(_inside(target))
 
 
 def _wait(template: str, form: Any, wait: TooManyTries) -> Any:

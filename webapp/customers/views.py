@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from flask import Blueprint, render_template, url_for
+from flask import Blueprint, render_template, request, url_for
 from flask_babel import gettext
 from sqlalchemy import select
 from sqlalchemy.orm import contains_eager, joinedload
@@ -21,7 +21,7 @@ from webapp.dids.models import Allocation, Did
 from webapp.export import csv_file
 from webapp.ext import db
 from webapp.extensions.models import Extension
-from webapp.forms import choices, delete_page, form_for
+from webapp.forms import choices, delete_page, find, form_for, suggested
 from webapp.pages import saved
 from webapp.permissions import permission
 from webapp.tariffs.models import PricePlan
@@ -74,11 +74,21 @@ def show(id: uuid.UUID) -> Any:
     )
 
 
+@bp.get("/suggestions")
+@permission("customers.read")
+def suggestions() -> Any:
+    """For fields that ask for a customer; ?type= leaves only those of one type."""
+    query = select(Customer)
+    if kind := request.args.get("type"):
+        query = query.where(Customer.type == kind)
+    return suggested(query, Customer.code, Customer.name, request.args.get("customer_id", ""))
+
+
 @bp.route("/new", methods=["GET", "POST"], defaults={"id": None})
 @bp.route("/<uuid:id>/edit", methods=["GET", "POST"])
 @permission("customers.write")
 def edit(id: uuid.UUID | None) -> Any:
-    customer = db.get_or_404(Customer, id) if id else Customer()
+    customer = find(Customer, id)
     form = CustomerForm(obj=customer)
     plans = db.session.scalars(select(PricePlan).order_by(PricePlan.name))
     choices(form.price_plan_id, plans, nothing=gettext("None"))

@@ -21,7 +21,7 @@ from webapp.dids.models import Allocation, Did
 from webapp.dids.schemas import AllocationSchema, DidRangeSchema, DidSchema, FreeDidSchema
 from webapp.export import csv_file
 from webapp.ext import db
-from webapp.forms import SchemaForm, choices, delete_page, form_for
+from webapp.forms import SchemaForm, choices, choose, delete_page, find, form_for
 from webapp.gateways.models import Gateway
 from webapp.pages import saved
 from webapp.permissions import permission
@@ -115,7 +115,7 @@ def new() -> Any:
 @bp.route("/<uuid:id>/edit", methods=["GET", "POST"])
 @permission("dids.write")
 def edit(id: uuid.UUID) -> Any:
-    did = db.get_or_404(Did, id)
+    did = find(Did, id)
     form: SchemaForm[Any] = DidForm(obj=did) if did.current else FreeDidForm(obj=did)
     _origins(form)
     if form.validate_on_submit() and form.save(did):
@@ -128,7 +128,8 @@ def edit(id: uuid.UUID) -> Any:
 def allocate(id: uuid.UUID) -> Any:
     did = db.get_or_404(Did, id)
     form = AllocationForm(obj=did.current, version=did.version)
-    choices(form.customer_id, db.session.scalars(select(Customer).order_by(Customer.name)))
+    customers = select(Customer).order_by(Customer.name)
+    choose(form.customer_id, customers, Customer.code, url_for("customers.suggestions"))
     if form.validate_on_submit() and form.attempt(did, lambda: operations.allocate(did, form.valid)):
         return saved(gettext("DID %(number)s allocated.", number=did.number), ".show", id=did.id)
     return render_template("dids/allocate.html", did=did, form=form), 422 if form.errors else 200
@@ -160,8 +161,8 @@ def delete(id: uuid.UUID) -> Any:
 
 def _origins(form: SchemaForm[Any]) -> None:
     choices(form.provider_id, db.session.scalars(select(Provider).order_by(Provider.name)))
-    gateways = db.session.scalars(select(Gateway).order_by(Gateway.name))
-    choices(form.gateway_id, gateways, nothing=gettext("Any"))
+    gateways = select(Gateway).order_by(Gateway.name)
+    choose(form.gateway_id, gateways, Gateway.name, url_for("gateways.suggestions"), nothing=gettext("Any"))
 
 
 def _common_start(number: str, count: int) -> str:

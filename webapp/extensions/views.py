@@ -21,7 +21,7 @@ from webapp.extensions import operations
 from webapp.extensions.lists import EXTENSIONS
 from webapp.extensions.models import Extension
 from webapp.extensions.schemas import ExtensionSchema
-from webapp.forms import choices, delete_page, form_for
+from webapp.forms import choose, delete_page, find, form_for
 from webapp.pages import saved
 from webapp.permissions import permission
 
@@ -81,12 +81,12 @@ def _page(id: uuid.UUID, secret: str = "") -> str:
 @bp.route("/<uuid:id>/edit", methods=["GET", "POST"])
 @permission("extensions.write")
 def edit(id: uuid.UUID | None) -> Any:
-    extension = db.get_or_404(Extension, id) if id else Extension()
+    extension = find(Extension, id)
     form = ExtensionForm(obj=extension, customer_id=request.args.get("customer_id"))
     if not id:
         form.secret.if_empty = gettext("Leave it empty to have one made up.")
     customers = select(Customer).where(Customer.type == "extension").order_by(Customer.name)
-    choices(form.customer_id, db.session.scalars(customers))
+    choose(form.customer_id, customers, Customer.code, url_for("customers.suggestions", type="extension"))
     if form.validate_on_submit() and form.save(extension):
         return saved(gettext("Extension %(name)s saved.", name=extension.sip_user), ".show", id=extension.id)
     return render_template("extensions/edit.html", extension=extension, form=form), 422 if form.errors else 200

@@ -16,7 +16,7 @@ from webapp.details import changes, some
 from webapp.dids.models import Allocation, Did
 from webapp.export import csv_file
 from webapp.ext import db
-from webapp.forms import choices, delete_page, form_for
+from webapp.forms import choices, delete_page, find, form_for, suggested
 from webapp.gateways import operations
 from webapp.gateways.lists import GATEWAYS
 from webapp.gateways.models import Gateway
@@ -85,11 +85,19 @@ def _page(id: uuid.UUID, password: str = "") -> str:
     )
 
 
+@bp.get("/suggestions")
+@permission("gateways.read")
+def suggestions() -> Any:
+    """For fields that ask for a gateway."""
+    query = select(Gateway).join(Gateway.provider)
+    return suggested(query, Gateway.name, Provider.name, request.args.get("gateway_id", ""))
+
+
 @bp.route("/new", methods=["GET", "POST"], defaults={"id": None})
 @bp.route("/<uuid:id>/edit", methods=["GET", "POST"])
 @permission("gateways.write")
 def edit(id: uuid.UUID | None) -> Any:
-    gateway = db.get_or_404(Gateway, id) if id else Gateway()
+    gateway = find(Gateway, id)
     form = GatewayForm(obj=gateway, provider_id=request.args.get("provider_id"))
     choices(form.provider_id, db.session.scalars(select(Provider).order_by(Provider.name)))
     if form.validate_on_submit() and form.save(gateway):

@@ -15,7 +15,7 @@ from webapp.details import changes, some
 from webapp.dids.models import Allocation, Did
 from webapp.export import csv_file
 from webapp.ext import db
-from webapp.forms import delete_page, form_for
+from webapp.forms import delete_page, find, form_for
 from webapp.gateways.models import Gateway
 from webapp.pages import saved
 from webapp.permissions import permission
@@ -85,7 +85,7 @@ def show(id: uuid.UUID) -> Any:
 @bp.route("/<uuid:id>/edit", methods=["GET", "POST"])
 @permission("providers.write")
 def edit(id: uuid.UUID | None) -> Any:
-    provider = db.get_or_404(Provider, id) if id else Provider()
+    provider = find(Provider, id)
     form = ProviderForm(obj=provider)
     if form.validate_on_submit() and form.save(provider):
         return saved(gettext("Provider %(name)s saved.", name=provider.name), ".show", id=provider.id)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, render_template, request, url_for
 from flask_babel import gettext
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
@@ -17,7 +17,7 @@ from webapp.bulk import DELETE, DISABLE, ENABLE, bulk_page
 from webapp.details import changes
 from webapp.export import csv_file
 from webapp.ext import db
-from webapp.forms import choices, delete_page, form_for
+from webapp.forms import choose, delete_page, find, form_for
 from webapp.gateways.models import Gateway
 from webapp.pages import saved
 from webapp.permissions import permission
@@ -74,9 +74,9 @@ def show(id: uuid.UUID) -> Any:
 @bp.route("/<uuid:id>/edit", methods=["GET", "POST"])
 @permission("routes.write")
 def edit(id: uuid.UUID | None) -> Any:
-    route = db.get_or_404(Route, id) if id else Route()
+    route = find(Route, id)
     form = RouteForm(obj=route, gateway_id=request.args.get("gateway_id"))
-    choices(form.gateway_id, db.session.scalars(select(Gateway).order_by(Gateway.name)))
+    choose(form.gateway_id, select(Gateway).order_by(Gateway.name), Gateway.name, url_for("gateways.suggestions"))
     if form.validate_on_submit() and form.save(route, lambda: operations.save(route)):
         return saved(gettext("Route %(name)s saved.", name=route.name), ".show", id=route.id)
     return render_template("routes/edit.html", route=route, form=form), 422 if form.errors else 200

@@ -30,11 +30,25 @@ for (const table of document.querySelectorAll(".card-table")) {
   }
 }
 
+// Fields that only concern some are there for those. With an error they are shown to all.
+for (const group of document.querySelectorAll("[data-only-if]")) {
+  const [name, value] = group.dataset.onlyIf.split("=");
+  const field = group.closest("form").elements[name];
+  const show = () => {
+    group.hidden = field.value !== value && !group.querySelector(".is-invalid");
+  };
+  show();
+  field.addEventListener("change", show);
+}
+
 const errors = document.querySelector("[data-error-summary]");
 errors?.focus();
 
-// A form that came back with errors holds unsaved work from the start.
-let unsaved = errors?.closest("form[data-guard]") != null;
+// After a sign-in, the way back to the form that it interrupted needs no click.
+document.querySelector("form[data-resume]")?.requestSubmit();
+
+// A form that came back with errors, or after a sign-in, holds unsaved work from the start.
+let unsaved = (errors ?? document.querySelector("[data-unsaved]"))?.closest("form[data-guard]") != null;
 document.addEventListener("input", (event) => {
   if (event.target.closest("form[data-guard]")) unsaved = true;
 });
