@@ -98,7 +98,14 @@ def test_the_agent_needs_no_flask_of_its_own() -> None:
 
 
 # Who calls them is not known yet, or does not matter.
-PUBLIC = {"accounts.sign_in", "accounts.language", "api.api_sign_in", "api.openapi", "dashboard.healthz"}
+PUBLIC = {
+    "accounts.sign_in",
+    "accounts.language",
+    "api.api_sign_in",
+    "api.openapi",
+    "dashboard.healthz",
+    "docs.at_the_api",
+}
 
 
 def test_every_page_says_who_may_see_it(app: Flask) -> None:

@@ -13,7 +13,19 @@ if TYPE_CHECKING:
 
 # One folder for each thing an operator sees; its pages are in views.py.
 # Those with an api.py are there for programs too.
-AREAS = ("accounts", "dashboard", "customers", "extensions", "dids", "providers", "gateways", "routes", "tokens")
+AREAS = (
+    "accounts",
+    "dashboard",
+    "customers",
+    "extensions",
+    "dids",
+    "providers",
+    "gateways",
+    "routes",
+    "tokens",
+    "audit",
+    "docs",
+)
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -29,8 +41,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     logs.configure(settings.log_level)
     app = OpenAPI(
         __name__,
-        info=Info(title="Asterisk Admin", version="1"),
-        security_schemes={"jwt": SecurityScheme(type="http", scheme="bearer", bearerFormat="JWT")},
+        info=Info(title="Asterisk Admin", version="1", description=api.DESCRIPTION),
+        security_schemes={
+            "jwt": SecurityScheme(type="http", scheme="bearer", description="An API token, or one from a sign-in.")
+        },
         validation_error_callback=api.invalid,
         doc_ui=False,
     )

@@ -66,7 +66,9 @@ NAVIGATION = (
     Entry("providers.index", lazy_gettext("Providers"), "building-broadcast-tower"),
     Entry("gateways.index", lazy_gettext("Gateways"), "server-2"),
     Entry("routes.index", lazy_gettext("Routes"), "route"),
+    Entry("audit.index", lazy_gettext("Audit log"), "history"),
     Entry("tokens.index", lazy_gettext("API tokens"), "key"),
+    Entry("docs.index", lazy_gettext("API documentation"), "api"),
 )
 
 

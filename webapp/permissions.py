@@ -21,6 +21,7 @@ _AREAS = ("dashboard", "customers", "extensions", "dids", "providers", "gateways
 PERMISSIONS: dict[str, frozenset[str]] = {
     **{f"{area}.read": _READERS for area in _AREAS},
     **{f"{area}.write": _WRITERS for area in _AREAS},
+    "audit.read": _WRITERS,  # Who may change things may see who changed them.
     "tokens.read": _ADMINS,
     "tokens.write": _ADMINS,
     "session": _READERS,  # What everybody may do who is signed in: sign out, choose a language.

@@ -93,15 +93,17 @@ def record(action: str, kind: str, thing_id: uuid.UUID, label: str, **after: Any
     db.session.add(_entry(action, kind, thing_id, label, {}, after))
 
 
-def note(statement: Executable) -> Sequence[Any]:
-    """Keep what no operator manages, such as when a token was last used: at once, and without audit.
+def note(*statements: Executable) -> Sequence[Any]:
+    """Carry out and store at once what no operator manages, such as when a token was last used: without audit.
 
-    Only before the request has changed anything, for that would be committed too. The rows it returns, if any.
+    Only before the request has changed anything, for that would be stored too. The rows of the last statement, if any.
     """
     session = db.session()
+    rows: Sequence[Any] = []
     try:
-        result = session.connection().execute(statement)
-        rows = result.all() if result.returns_rows else []
+        for statement in statements:
+            result = session.connection().execute(statement)
+            rows = result.all() if result.returns_rows else []
         session.commit()
     except BaseException:
         session.rollback()

@@ -188,6 +188,8 @@ def every_page(site: Site) -> dict[str, str]:
             "dids-allocate": f"/dids/{free}/allocate",
             "dids-reallocate": f"/dids/{taken}/allocate",
             "dids-delete": f"/dids/{free}/delete",
+            "audit": "/audit/",
+            "docs": "/docs",
             "missing": "/nowhere",
         }
 

@@ -6,7 +6,7 @@ import structlog
 from flask import Response, jsonify, make_response, request
 from flask_babel import gettext
 from flask_openapi import Tag
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from webapp.accounts import tokens
 from webapp.accounts.operations import authenticate
@@ -17,6 +17,8 @@ log = structlog.get_logger()
 
 
 class Credentials(BaseModel):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"username": "olga", "password": "correct horse"}]})
+
     username: str = Field(min_length=1, max_length=80)
     password: str = Field(min_length=1, max_length=200)
 
@@ -27,7 +29,13 @@ class Token(BaseModel):
     expires_in: int = Field(description="Seconds.")
 
 
-@bp.post("/auth/login", tags=[Tag(name="auth")], responses={200: Token}, security=[{}])
+@bp.post(
+    "/auth/login",
+    tags=[Tag(name="auth", description="Signing in.")],
+    summary="Sign in",
+    responses={200: Token},
+    security=[{}],
+)
 @public
 def api_sign_in(body: Credentials) -> Response:
     """A token for 24 hours, to be sent as `Authorization: Bearer ...`."""
