@@ -108,6 +108,7 @@ PUBLIC = {
     "api.api_sign_in",
     "api.openapi",
     "dashboard.healthz",
+    "docs.at_the_api",
 }
 
 

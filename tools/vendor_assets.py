@@ -57,6 +57,7 @@ class Package:
 
 HTMX = NODE_MODULES / "htmx.org"
 TABLER = NODE_MODULES / "@tabler/core"
+SWAGGER = NODE_MODULES / "swagger-ui-dist"
 PACKAGES = [
     Package("htmx.org", {"htmx.min.js": HTMX / "dist/htmx.min.js", "LICENSE": HTMX / "LICENSE"}),
     Package(
@@ -65,6 +66,15 @@ PACKAGES = [
             "tabler.min.css": TABLER / "dist/css/tabler.min.css",
             "tabler.min.js": TABLER / "dist/js/tabler.min.js",
             "LICENSE": FRONTEND / "licences/tabler-core.txt",
+        },
+    ),
+    Package(
+        "swagger-ui-dist",
+        {
+            "swagger-ui.css": SWAGGER / "swagger-ui.css",
+            "swagger-ui-bundle.js": SWAGGER / "swagger-ui-bundle.js",
+            "LICENSE": SWAGGER / "LICENSE",
+            "NOTICE": SWAGGER / "NOTICE",
         },
     ),
     Package(ICON_PACKAGE, {"LICENSE": NODE_MODULES / ICON_PACKAGE / "LICENSE"}),

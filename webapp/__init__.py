@@ -27,6 +27,8 @@ AREAS = (
     "tariffs",
     "imports",
     "tokens",
+    "audit",
+    "docs",
     "realtime",
     "search",
     "settings",
@@ -47,8 +49,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     logs.configure(settings.log_level)
     app = OpenAPI(
         __name__,
-        info=Info(title="Asterisk Admin", version="1"),
-        security_schemes={"jwt": SecurityScheme(type="http", scheme="bearer", bearerFormat="JWT")},
+        info=Info(title="Asterisk Admin", version="1", description=api.DESCRIPTION),
+        security_schemes={
+            "jwt": SecurityScheme(type="http", scheme="bearer", description="An API token, or one from a sign-in.")
+        },
         validation_error_callback=api.invalid,
         doc_ui=False,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import json
+import re
 import uuid
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
@@ -31,6 +32,17 @@ from webapp.paging import Column, keyset, matches
 from webapp.permissions import may, permission, public
 from webapp.store import SECRETS
 from webapp.validation import Schema, messages
+
+DESCRIPTION = """\
+What the pages do, for programs. A field has one name everywhere, and one schema says what is valid.
+
+* Send `Authorization: Bearer ...` with an API token (page “API tokens”), or with what `/auth/login` answers.
+* A list answers `items` and `next_cursor`; ask again with `cursor` until it is null.
+* What is refused answers 422 with `errors`, by field; rules over several fields are under the empty name.
+* Every answer says in `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset` how often you may still ask, and
+  in how many seconds anew. Beyond that it is 429 with `Retry-After`.
+* Amounts are texts with a decimal point, moments ISO 8601.
+"""
 
 MOST = 500  # Things in one answer.
 Keys = Sequence[InstrumentedAttribute[Any]]
@@ -139,10 +151,13 @@ def resource(
     rights = rights or area
     one = answer or _answer(schema)
     many = create_model(f"{one.__name__}List", items=(list[one], ...), next_cursor=(str | None, ...))  # type: ignore[valid-type]
-    tags: list[Tag | dict[str, Any]] = [Tag(name=area)]
+    tags: list[Tag | dict[str, Any]] = [Tag(name=area, description=(kind.__doc__ or "").partition("\n")[0])]
+    noun = " ".join(re.findall("[A-Z][a-z]*", kind.__name__)).lower().replace("did", "DID")
+    a_noun = f"{'an' if noun[0] in 'aeio' else 'a'} {noun}"
 
     @permission(f"{rights}.read")
     def index(query: Any) -> Response:
+        """In pages: `next_cursor` leads to the next one."""
         if listing:
             return _narrowed(one, listing, query)
         wanted = select(kind).options(*options).where(*matches(*search), *narrowed(query))
@@ -151,25 +166,30 @@ def resource(
 
     @permission(f"{rights}.write")
     def create(body: Any) -> Response:
+        """A field that is left out gets its default."""
         thing = kind()
         return _store(schema, thing, body, save) or make_response(shown(one, thing), 201)
 
     @permission(f"{rights}.read")
     def read(path: Identified) -> Response:
+        """Without its secrets, which can be written only."""
         return jsonify(shown(one, db.get_or_404(kind, path.id)))
 
     @permission(f"{rights}.write")
     def replace(path: Identified, query: Expected, body: Any) -> Response:
+        """A field that is left out gets its default, but a secret stays."""
         thing = _expected(kind, path, query)
         return _store(schema, thing, body, save) or jsonify(shown(one, thing))
 
     @permission(f"{rights}.write")
     def change(path: Identified, query: Expected, body: Any) -> Response:
+        """A field that is left out stays as it is."""
         thing = _expected(kind, path, query)
         return _change(schema, thing, body, save) or jsonify(shown(one, thing))
 
     @permission(f"{rights}.write")
     def delete(path: Identified, query: Expected) -> Response:
+        """Refused with 409 while other things depend on it."""
         thing = _expected(kind, path, query)
         try:
             remove(thing)
@@ -185,13 +205,21 @@ def resource(
     create.__annotations__["body"] = replace.__annotations__["body"] = schema
     change.__annotations__["body"] = _partial(schema)
     many_rule, one_rule = f"/{area}/", f"/{area}/<uuid:id>"
-    bp.get(many_rule, tags=tags, responses={200: many}, endpoint=f"{area}_index")(index)
+    bp.get(
+        many_rule,
+        tags=tags,
+        summary=f"List {area.replace('dids', 'DIDs')}",
+        responses={200: many},
+        endpoint=f"{area}_index",
+    )(index)
     if creatable:
-        bp.post(many_rule, tags=tags, responses={201: one}, endpoint=f"{area}_create")(create)
-    bp.get(one_rule, tags=tags, responses={200: one}, endpoint=f"{area}_read")(read)
-    bp.put(one_rule, tags=tags, responses={200: one}, endpoint=f"{area}_replace")(replace)
-    bp.patch(one_rule, tags=tags, responses={200: one}, endpoint=f"{area}_change")(change)
-    bp.delete(one_rule, tags=tags, responses={204: None}, endpoint=f"{area}_delete")(delete)
+        bp.post(many_rule, tags=tags, summary=f"Create {a_noun}", responses={201: one}, endpoint=f"{area}_create")(
+            create
+        )
+    bp.get(one_rule, tags=tags, summary=f"Read {a_noun}", responses={200: one}, endpoint=f"{area}_read")(read)
+    bp.put(one_rule, tags=tags, summary=f"Replace {a_noun}", responses={200: one}, endpoint=f"{area}_replace")(replace)
+    bp.patch(one_rule, tags=tags, summary=f"Change {a_noun}", responses={200: one}, endpoint=f"{area}_change")(change)
+    bp.delete(one_rule, tags=tags, summary=f"Delete {a_noun}", responses={204: None}, endpoint=f"{area}_delete")(delete)
     return many
 
 

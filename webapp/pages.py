@@ -63,7 +63,10 @@ class Entry:
 SETTINGS = (
     Entry("settings.index", lazy_gettext("Company"), "settings"),
     Entry("dialling.index", lazy_gettext("Dialling"), "phone-outgoing"),
+    Entry("users.index", lazy_gettext("Users"), "user-shield"),
+    Entry("audit.index", lazy_gettext("Audit log"), "history"),
     Entry("tokens.index", lazy_gettext("API tokens"), "key"),
+    Entry("docs.index", lazy_gettext("API documentation"), "api"),
 )
 NAVIGATION = (
     Entry("dashboard.index", lazy_gettext("Dashboard"), "layout-dashboard"),
@@ -75,7 +78,6 @@ NAVIGATION = (
     Entry("routes.index", lazy_gettext("Routes"), "route"),
     Entry("tariffs.index", lazy_gettext("Tariffs"), "coins"),
     Entry("imports.index", lazy_gettext("Imports"), "upload"),
-    Entry("users.index", lazy_gettext("Users"), "user-shield"),
     Entry("settings.index", lazy_gettext("Settings"), "settings", tabs=SETTINGS),
 )
 

@@ -36,6 +36,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "settings.write": _ADMINS,
     "users.read": _ADMINS,
     "users.write": _ADMINS,
+    "audit.read": _WRITERS,  # Who may change things may see who changed them.
     "tokens.read": _ADMINS,
     "tokens.write": _ADMINS,
     "extensions.reveal": _WRITERS,  # Secrets are shown to who sets up phones, and to nobody by the way.

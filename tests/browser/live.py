@@ -220,6 +220,8 @@ def every_page(site: Site) -> dict[str, str]:
             "realtime-nothing": f"/realtime/dids/{free}",
             "search": "/search?q=e",
             "search-nothing": "/search?q=zzzz",
+            "audit": "/audit/",
+            "docs": "/docs",
             "missing": "/nowhere",
         }
 

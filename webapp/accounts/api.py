@@ -5,17 +5,19 @@ from __future__ import annotations
 from flask import Response, jsonify, make_response
 from flask_babel import gettext
 from flask_openapi import Tag
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from webapp import store
 from webapp.accounts import second_factor, tokens
 from webapp.accounts.operations import authenticate, welcome
 from webapp.accounts.tries import TooManyTries
-from webapp.api import Error, bp
+from webapp.api import bp
 from webapp.permissions import public
 
 
 class Credentials(BaseModel):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"username": "olga", "password": "correct horse"}]})
+
     username: str = Field(min_length=1, max_length=80)
     password: str = Field(min_length=1, max_length=200)
     code: str = Field("", max_length=40, description="For users who sign in in two steps.")
@@ -27,7 +29,13 @@ class Token(BaseModel):
     expires_in: int = Field(description="Seconds.")
 
 
-@bp.post("/auth/login", tags=[Tag(name="auth")], responses={200: Token, 429: Error}, security=[{}])
+@bp.post(
+    "/auth/login",
+    tags=[Tag(name="auth", description="Signing in.")],
+    summary="Sign in",
+    responses={200: Token},
+    security=[{}],
+)
 @public
 def api_sign_in(body: Credentials) -> Response:
     """A token for 24 hours, to be sent as `Authorization: Bearer ...`."""

@@ -7,32 +7,26 @@ from typing import Any
 from flask import Blueprint, render_template
 from sqlalchemy import func, select, text
 
-from webapp.customers.models import Customer
-from webapp.dids.models import Did
+from webapp.dashboard import operations
 from webapp.ext import db
-from webapp.extensions.models import Extension
-from webapp.gateways.models import Gateway
 from webapp.permissions import permission, public
-from webapp.providers.models import Provider
-from webapp.routes.models import Route
 from webapp.settings.models import Node, OutboxEntry
 
 bp = Blueprint("dashboard", __name__)
-
-COUNTED = (
-    ("customers.index", Customer),
-    ("extensions.index", Extension),
-    ("dids.index", Did),
-    ("providers.index", Provider),
-    ("gateways.index", Gateway),
-    ("routes.index", Route),
-)
 
 
 @bp.get("/")
 @permission("dashboard.read")
 def index() -> Any:
-    counts = {endpoint: db.session.scalar(select(func.count()).select_from(kind)) for endpoint, kind in COUNTED}
+    stats = operations.stats()
+    counts = {
+        "customers.index": stats.customers,
+        "extensions.index": stats.extensions,
+        "dids.index": stats.dids.total,
+        "providers.index": stats.providers,
+        "gateways.index": stats.gateways,
+        "routes.index": stats.routes,
+    }
     owed = select(func.count()).where(OutboxEntry.node == Node.name, OutboxEntry.done_at.is_(None))
     nodes = db.session.execute(
         select(

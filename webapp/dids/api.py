@@ -44,7 +44,7 @@ DidList = resource(
 )
 
 
-@bp.post("/dids/", tags=TAGS, responses={201: DidList})
+@bp.post("/dids/", tags=TAGS, summary="Enter DIDs", responses={201: DidList})
 @permission("dids.write")
 def create_dids(body: DidRangeSchema) -> Response:
     """Enter a number, or with `count` a range of them: all or none."""
@@ -56,7 +56,7 @@ def create_dids(body: DidRangeSchema) -> Response:
     return make_response(listed(DidAnswer, [did for did in created if len(did.number) == len(last)]), 201)
 
 
-@bp.post("/dids/<uuid:id>/allocate", tags=TAGS, responses={200: DidAnswer})
+@bp.post("/dids/<uuid:id>/allocate", tags=TAGS, summary="Allocate a DID", responses={200: DidAnswer})
 @permission("dids.write")
 def allocate_did(path: Identified, body: AllocationSchema) -> Response:
     """Give a number to a customer, or to another one; `destination` is an extension, or null for the trunk."""
@@ -64,7 +64,7 @@ def allocate_did(path: Identified, body: AllocationSchema) -> Response:
     return attempt(AllocationSchema, lambda: operations.allocate(did, body)) or jsonify(shown(DidAnswer, did))
 
 
-@bp.post("/dids/<uuid:id>/deallocate", tags=TAGS, responses={200: DidAnswer})
+@bp.post("/dids/<uuid:id>/deallocate", tags=TAGS, summary="Take a DID back", responses={200: DidAnswer})
 @permission("dids.write")
 def deallocate_did(path: Identified) -> Response:
     """Take a number back."""

@@ -1,0 +1,53 @@
+"""The numbers of the dashboard over REST."""
+
+from __future__ import annotations
+
+from sqlalchemy import text
+
+from tests.api.conftest import Program
+from tests.conftest import Counting
+from webapp.ext import db
+
+
+def test_it_counts(api: Program, viewer: Program, nobody: Program, counting: Counting) -> None:
+    assert nobody.get("/dashboard/stats").status_code == 401
+    provider = api.post("/providers/", {"name": "Norte"}).json["id"]
+    api.post("/dids/", {"number": "551140001000", "count": 3, "provider_id": provider})
+    api.post("/dids/", {"number": "551140002000", "provider_id": provider, "status": "blocked"})
+    office = api.post("/customers/", {"code": "office", "name": "Office", "type": "extension"}).json["id"]
+    api.post("/extensions/", {"customer_id": office, "extension": "100", "secret": "hush-phone"})
+    api.post("/gateways/", {"name": "GW1", "provider_id": provider, "ip_address": "192.0.2.10"})
+    db.session.execute(
+        text(
+            "INSERT INTO calls (node, uniqueid, sequence, direction, disposition, duration, billsec, cost, price,"
+            " started_at, answered_at) VALUES"
+            " ('n', '1', 1, 'out', 'ANSWERED', 100, 90, 0.1, 0.25, now(), now()),"
+            " ('n', '2', 1, 'out', 'BUSY', 9, 0, 0, 0, now(), NULL),"
+            " ('n', '3', 1, 'out', 'ANSWERED', 9, 60, 5, 5, now() - interval '1 day', now())"
+        )
+    )
+    db.session.commit()
+
+    viewer.get("/providers/")  # The first request of a minute lets old counts go besides.
+    with counting() as statements:
+        answer = viewer.get("/dashboard/stats")
+    assert len(statements) == 3, "who it is, how often it asked, the numbers"
+    assert answer.json == {
+        "customers": 1,
+        "extensions": 1,
+        "providers": 1,
+        "gateways": 1,
+        "routes": 0,
+        "dids": {"available": 3, "reserved": 0, "allocated": 0, "quarantine": 0, "blocked": 1},
+        "calls_today": {"count": 2, "answered": 1, "minutes": "1.5", "cost": "0.100000", "price": "0.250000"},
+    }
+
+
+def test_nothing_is_nothing(api: Program) -> None:
+    assert api.get("/dashboard/stats").json["calls_today"] == {
+        "count": 0,
+        "answered": 0,
+        "minutes": "0.0",
+        "cost": "0",
+        "price": "0",
+    }

@@ -1,0 +1,297 @@
+"""Finding entries of the audit log, and saying in words what they hold."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import current_app, url_for
+from flask_babel import format_datetime, gettext
+from sqlalchemy import Select, Text, cast, func, literal_column, select, tuple_
+from sqlalchemy.dialects.postgresql import TSQUERY
+from sqlalchemy.orm import joinedload
+from sqlalchemy.sql.base import ExecutableOption
+
+from webapp.accounts.models import AuditEntry, User
+from webapp.customers.models import Customer
+from webapp.customers.schemas import CustomerSchema
+from webapp.dids.models import Allocation, Did
+from webapp.dids.schemas import AllocationSchema, DidRangeSchema
+from webapp.ext import Base, db
+from webapp.extensions.models import Extension
+from webapp.extensions.schemas import ExtensionSchema
+from webapp.gateways.models import Gateway
+from webapp.gateways.schemas import GatewaySchema
+from webapp.permissions import may
+from webapp.providers.models import Provider
+from webapp.providers.schemas import ProviderSchema
+from webapp.routes.models import Route
+from webapp.routes.schemas import RouteSchema
+from webapp.tariffs.models import PricePlan, ProviderTariff, Tariff
+from webapp.tokens.models import ApiToken
+from webapp.tokens.schemas import TokenSchema
+from webapp.validation import N_, Schema
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of thing that the log tells of: what one is called, and the schema that knows what its fields are called.
+
+    Of a kind that is not here the log shows the names of the table and its columns.
+    """
+
+    label: str
+    model: type[Any]
+    schema: type[Schema] | None = None
+    options: Sequence[ExecutableOption] = field(default=())  # What its name is made of.
+
+
+KINDS = {
+    "api_tokens": Kind(N_("API token"), ApiToken, TokenSchema),
+    "customers": Kind(N_("Customer"), Customer, CustomerSchema),
+    "customer_dids": Kind(N_("Allocation"), Allocation, AllocationSchema, [joinedload(Allocation.did)]),
+    "dids": Kind(N_("DID"), Did, DidRangeSchema),
+    "extensions": Kind(N_("Extension"), Extension, ExtensionSchema, [joinedload(Extension.customer)]),
+    "gateways": Kind(N_("Gateway"), Gateway, GatewaySchema),
+    "price_plans": Kind(N_("Price plan"), PricePlan),
+    "provider_tariffs": Kind(N_("Provider's tariff"), ProviderTariff),
+    "providers": Kind(N_("Provider"), Provider, ProviderSchema),
+    "routes": Kind(N_("Route"), Route, RouteSchema),
+    "tariffs": Kind(N_("Tariff"), Tariff),
+    "users": Kind(N_("User"), User),
+}
+ACTIONS = {
+    "create": N_("Created"),
+    "update": N_("Changed"),
+    "delete": N_("Deleted"),
+    "reveal": N_("Secret shown"),
+}
+# What columns are called that no schema has a field for.
+_FIELDS = {
+    "allocated_at": N_("Allocated at"),
+    "count": N_("How many"),
+    "customer_code": N_("Customer"),
+    "customer_id": N_("Customer"),
+    "did_id": N_("DID"),
+    "expires_at": N_("Expires"),
+    "extension_id": N_("Extension"),
+    "language": N_("Language"),
+    "last_used_at": N_("Last used"),
+    "name": N_("Name"),
+    "password_hash": N_("Password"),
+    "price_plan_id": N_("Price plan"),
+    "provider_id": N_("Provider"),
+    "released_at": N_("Released at"),
+    "released_destination": N_("Destination until then"),
+    "revoked_at": N_("Revoked at"),
+    "role": N_("Role"),
+    "token_hash": N_("Token"),
+    "tokens_valid_from": N_("Tokens valid from"),
+    "trunk_type": N_("Destination"),
+    "user_id": N_("Owner"),
+    "username": N_("User name"),
+}
+# Columns that refer to another thing, which is then called by its name.
+_REFERENCES = {
+    "customer_id": "customers",
+    "did_id": "dids",
+    "extension_id": "extensions",
+    "gateway_id": "gateways",
+    "price_plan_id": "price_plans",
+    "provider_id": "providers",
+    "user_id": "users",
+}
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Which entries are wanted; what is empty leaves them all in."""
+
+    who: str = ""
+    kind: str = ""
+    action: str = ""
+    thing_id: uuid.UUID | None = None
+    since: dt.datetime | None = None
+    until: dt.datetime | None = None  # The first moment that is no longer wanted.
+    q: str = ""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One field of an entry, in words: empty where there was or is nothing."""
+
+    label: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """An entry as people read it."""
+
+    entry: AuditEntry
+    kind: str
+    action: str
+    url: str  # Of the thing; empty if it is no longer there, or has no page.
+    changes: Sequence[Change]
+
+
+Key = tuple[dt.datetime, int]
+
+
+def wanted(filters: Filters) -> Select[AuditEntry]:
+    """The entries that the filters leave, the latest first."""
+    conditions = [
+        column == value
+        for column, value in (
+            (AuditEntry.username, filters.who),
+            (AuditEntry.kind, filters.kind),
+            (AuditEntry.action, filters.action),
+            (AuditEntry.thing_id, filters.thing_id),
+        )
+        if value
+    ]
+    if filters.since:
+        conditions.append(AuditEntry.at >= filters.since)
+    if filters.until:
+        conditions.append(AuditEntry.at < filters.until)
+    if filters.q:
+        conditions.append(AuditEntry.words.bool_op("@@")(_words(filters.q)))
+    return select(AuditEntry).where(*conditions).order_by(AuditEntry.at.desc(), AuditEntry.id.desc())
+
+
+def page(filters: Filters, after: Key | None, limit: int) -> tuple[Sequence[AuditEntry], Key | None]:
+    """The entries after a key (None: the latest), and the key to go on with if more follow."""
+    query = wanted(filters)
+    if after:
+        query = query.where(tuple_(AuditEntry.at, AuditEntry.id) < tuple_(*after))
+    entries = db.session.scalars(query.limit(limit + 1)).all()
+    last = entries[limit - 1] if len(entries) > limit else None
+    return entries[:limit], (last.at, last.id) if last else None
+
+
+def key(moment: str, number: str) -> Key:
+    """A key as it stands in an address or a cursor. ValueError if it is none."""
+    at, id = dt.datetime.fromisoformat(moment), int(number)
+    if at.tzinfo is None or not 0 <= id < 2**31:
+        raise ValueError(moment)
+    return at, id
+
+
+def _words(q: str) -> Any:
+    """All the words of a search, the last of which may be only begun. A number is found however it is spaced."""
+    digits = re.sub(r"[\s()+-]", "", q)
+    plain = cast(func.plainto_tsquery(literal_column("'simple'"), digits if digits.isdigit() else q), Text)
+    return cast(func.nullif(plain, "") + ":*", TSQUERY)
+
+
+# ---- in words
+
+
+def lines(entries: Sequence[AuditEntry]) -> list[Line]:
+    """The entries in the reader's words, with the names that things have now: one query for each kind of thing."""
+    there = _things(entries)
+    return [
+        Line(
+            entry,
+            gettext(KINDS[entry.kind].label) if entry.kind in KINDS else _plain_name(entry.kind),
+            gettext(ACTIONS[entry.action]) if entry.action in ACTIONS else _plain_name(entry.action),
+            _url(there.get(entry.thing_id)),
+            list(_changes(entry, there)),
+        )
+        for entry in entries
+    ]
+
+
+def _things(entries: Iterable[AuditEntry]) -> dict[uuid.UUID, Base]:
+    """What the entries tell of or refer to, as far as it is still there."""
+    ids: dict[str, set[uuid.UUID]] = defaultdict(set)
+    for entry in entries:
+        ids[entry.kind].add(entry.thing_id)
+        for name, value in [*entry.before.items(), *entry.after.items()]:
+            if name in _REFERENCES and (id := _uuid(value)):
+                ids[_REFERENCES[name]].add(id)
+    found: dict[uuid.UUID, Base] = {}
+    for name in ids.keys() & KINDS.keys():
+        kind = KINDS[name]
+        query = select(kind.model).options(*kind.options).where(kind.model.id.in_(ids[name]))
+        found |= {thing.id: thing for thing in db.session.scalars(query)}
+    return found
+
+
+def _url(thing: Base | None) -> str:
+    """The page of a thing: where it is shown, or where its form is; none that the reader may not see."""
+    if thing is None:
+        return ""
+    if isinstance(thing, Allocation):
+        return _url(thing.did)
+    for endpoint in (f"{thing.__tablename__}.show", f"{thing.__tablename__}.edit"):
+        view = current_app.view_functions.get(endpoint)
+        if view and may(vars(view)["permission"]) and current_app.url_map.is_endpoint_expecting(endpoint, "id"):
+            return url_for(endpoint, id=thing.id)  # type: ignore[attr-defined]  # every kind has an id
+    return ""
+
+
+def _changes(entry: AuditEntry, there: Mapping[uuid.UUID, Base]) -> Iterable[Change]:
+    """The fields of an entry in the order of the form, and after them what no form has."""
+    kind = KINDS.get(entry.kind)
+    schema = kind.schema if kind else None
+    order = list(schema.model_fields) if schema else []
+    names = entry.before | entry.after
+    for name in sorted(names, key=lambda name: (order.index(name) if name in order else len(order), name)):
+        label = _label(schema, name)
+        before, after = (_text(kind, name, values.get(name), there) for values in (entry.before, entry.after))
+        if before or after:
+            yield Change(label, before, after)
+
+
+def _label(schema: type[Schema] | None, name: str) -> str:
+    info = schema.model_fields.get(name) if schema else None
+    if info and info.title:
+        return str(gettext(info.title))
+    return str(gettext(_FIELDS[name])) if name in _FIELDS else _plain_name(name)
+
+
+def _text(kind: Kind | None, name: str, value: Any, there: Mapping[uuid.UUID, Base]) -> str:
+    """A value of the log as people read it; what is nothing is empty."""
+    if value is None or value in ("", []):
+        return ""
+    if isinstance(value, bool):
+        return str(gettext("Yes") if value else gettext("No"))
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    if isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False)
+    if name in _REFERENCES and (id := _uuid(value)):
+        return str(there.get(id) or gettext("(deleted) %(id)s", id=value))
+    if name.endswith(("_at", "_from")) and (moment := _moment(value)):
+        return str(format_datetime(moment, "short"))
+    info = kind.schema.model_fields.get(name) if kind and kind.schema else None
+    extra = info.json_schema_extra if info and isinstance(info.json_schema_extra, dict) else {}
+    choices = extra.get("choices")
+    return str(gettext(str(choices[value])) if isinstance(choices, dict) and value in choices else value)
+
+
+def _plain_name(name: str) -> str:
+    """A name of the database without a translation: at least with blanks."""
+    return name.replace("_", " ").capitalize()
+
+
+def _uuid(value: Any) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(value)
+    except (ValueError, TypeError, AttributeError):
+        return None
+
+
+def _moment(value: Any) -> dt.datetime | None:
+    try:
+        return dt.datetime.fromisoformat(value)
+    except (ValueError, TypeError):
+        return None
