@@ -124,11 +124,15 @@ def note(*statements: Executable) -> Sequence[Any]:
     return rows
 
 
-def bulk(work: Callable[[Session], Iterable[uuid.UUID] | None], kind: type[Managed] | None = None) -> None:
+def bulk(
+    work: Callable[[Session], Iterable[uuid.UUID] | None],
+    kind: type[Managed] | None = None,
+    finish: Callable[[Session], None] | None = None,
+) -> None:
     """Set-based work of any size, all of it or none: however long it takes, and whatever stops it leaves no trace.
 
     For things of a `kind` that Asterisk must know of, `work` answers the ids of those that changed, or are gone;
-    their rows follow by the chunk. Only then do others who save have to wait.
+    their rows follow by the chunk, and `finish` comes last. Only where there is a `kind` do others who save wait.
     """
 
     def in_full(session: Session) -> Receipt:
@@ -137,6 +141,8 @@ def bulk(work: Callable[[Session], Iterable[uuid.UUID] | None], kind: type[Manag
         session.flush()
         if kind and changed:
             _enqueue(session, _follow(session, kind, list(changed)))
+        if finish:
+            finish(session)
         session.commit()
         return Receipt()
 

@@ -44,8 +44,12 @@ def test_a_number_is_given_away_and_taken_back(api: Program, ids: dict[str, Any]
     assert api.patch(path, {"description": "Sold in May"}).json["description"] == "Sold in May"
 
     back = api.post(f"{path}/deallocate").json
-    assert (back["status"], back["customer_id"]) == ("available", None)
+    assert (back["status"], back["customer_id"]) == ("quarantine", None)
+    assert back["quarantine_until"] > back["created_at"]
     assert api.post(f"{path}/deallocate").status_code == 409
+    free = api.post(f"{path}/end-quarantine").json
+    assert (free["status"], free["quarantine_until"]) == ("available", None)
+    assert api.post(f"{path}/end-quarantine").status_code == 409
     assert api.delete(path).status_code == 204
 
 
@@ -63,3 +67,22 @@ def test_a_destination_that_makes_no_sense(api: Program, ids: dict[str, Any]) ->
         answer = api.post(path, body)
         assert answer.status_code == 422
         assert list(answer.json["errors"]) == [field]
+
+
+def test_many_are_given_away_and_taken_back(api: Program, ids: dict[str, Any]) -> None:
+    answer = api.post("/dids/", {"number": "551140001000", "count": 3, "provider_id": ids["provider"]})
+    chosen = [did["id"] for did in answer.json["items"]]
+
+    given = api.post("/dids/allocate", {"ids": chosen[:2], "customer_id": ids["office"], "destination": "100"})
+    assert (given.status_code, given.json) == (200, {"count": 2})
+    wrong = {"number": "551140001000", "count": 3, "customer_id": ids["trunk"]}
+    refused = api.post("/dids/allocate", wrong)
+    assert refused.status_code == 409
+    assert refused.json["error"].endswith("551140001000, 551140001001")
+    assert list(api.post("/dids/allocate", wrong | {"destination": "100"}).json["errors"]) == ["destination"]
+    assert list(api.post("/dids/allocate", {"customer_id": ids["trunk"]}).json["errors"]) == ["number"]
+
+    assert api.post("/dids/deallocate", {"number": "551140001000", "count": 3}).status_code == 409
+    back = api.post("/dids/deallocate", {"ids": chosen[:2]})
+    assert (back.status_code, back.json) == (200, {"count": 2})
+    assert [did["status"] for did in api.get("/dids/").json["items"]] == ["quarantine", "quarantine", "available"]

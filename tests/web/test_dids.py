@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import text
+from sqlalchemy import select, text
 
+from tests.conftest import Counting
 from tests.web import things
 from tests.web.html import alert, error_at, facts, filled_in, rows
+from webapp.accounts.models import AuditEntry
 from webapp.customers.models import Customer
+from webapp.dids import operations
 from webapp.dids.models import Allocation, Did
 from webapp.ext import db
 from webapp.providers.models import Provider
@@ -162,12 +166,12 @@ def test_the_life_of_a_number(client: FlaskClient, acme: Customer) -> None:
     assert _dials(did) == f"to-trunk,s,1(trunk-padaria,{padaria.id},551140001000)"
 
     page = client.post(f"{path}/deallocate", follow_redirects=True).text
-    assert alert(page) == "DID 551140001000 is free again."
-    assert "Available" in page
+    assert alert(page) == "DID 551140001000 was taken back."
+    assert "Quarantine" in page
     assert _dials(did) is None
     history = sorted(re.split(r" \d{4}-", row)[0] for row in _history(page))
     assert history == ["Customer acme 100", "Customer acme 101", "Customer padaria"]
-    assert things.one(Did).status == "available"
+    assert things.one(Did).status == "quarantine"
     assert things.count(Allocation, released_at=None) == 0
 
 
@@ -297,3 +301,137 @@ def test_a_blocked_number_can_be_set_free_but_not_one_that_somebody_has(client: 
     assert "status" not in filled_in(page)
     client.post(f"/dids/{did.id}/edit", data=filled_in(page) | {"status": "blocked"})
     assert things.one(Did).status == "allocated"
+
+
+# ---- quarantine
+
+
+def test_a_number_that_was_taken_back_rests(client: FlaskClient) -> None:
+    did, padaria = things.did(), things.trunk("padaria")
+    things.allocate(did, padaria)
+    client.post(f"/dids/{did.id}/deallocate")
+    resting = things.one(Did)
+    assert resting.quarantine_until is not None
+    assert 29 <= (resting.quarantine_until - dt.datetime.now(dt.UTC)).days <= 30
+
+    page = client.get(f"/dids/{did.id}").text
+    assert "End quarantine" in page
+    # A change of the description does not end it.
+    client.post(f"/dids/{did.id}", data=filled_in(page) | {"description": "rests"})
+    assert things.one(Did).status == "quarantine"
+    data = {"version": "4", "customer_id": str(padaria.id), "destination": ""}
+    response = client.post(f"/dids/{did.id}/allocate", data=data)
+    assert error_at(response.text, "customer_id") == "This number is blocked or in quarantine."
+
+    page = client.post(f"/dids/{did.id}/end-quarantine", follow_redirects=True).text
+    assert alert(page) == "DID 551140001000 is free again."
+    assert (things.one(Did).status, things.one(Did).quarantine_until) == ("available", None)
+    entry = db.session.scalars(select(AuditEntry).order_by(AuditEntry.id.desc()).limit(1)).one()
+    assert (entry.username, entry.before["status"], entry.after["status"]) == ("olga", "quarantine", "available")
+    page = client.post(f"/dids/{did.id}/end-quarantine", follow_redirects=True).text
+    assert alert(page).startswith("Nothing was done")
+
+
+def test_a_number_that_has_rested_is_free_before_anybody_tidied_up(client: FlaskClient) -> None:
+    did, padaria = things.did(), things.trunk("padaria")
+    things.allocate(did, padaria)
+    client.post(f"/dids/{did.id}/deallocate")
+    db.session.execute(text("UPDATE dids SET quarantine_until = now() - interval '1 second'"))
+    db.session.commit()
+    assert "Available" in rows(client.get("/dids/").text)[0]
+    _allocate(client, did, padaria)
+    assert things.one(Did).status == "allocated"
+    assert things.one(Did).quarantine_until is None
+
+
+def test_the_housekeeping_sets_numbers_free(client: FlaskClient) -> None:
+    padaria = things.trunk("padaria")
+    for did in things.dids(count=2):
+        things.allocate(did, padaria)
+        client.post(f"/dids/{did.id}/deallocate")
+    db.session.execute(
+        text("UPDATE dids SET quarantine_until = now() - interval '1 second' WHERE number = '551140001000'")
+    )
+    db.session.execute(text("SELECT release_quarantine()"))
+    db.session.commit()
+    assert things.one(Did, number="551140001000").status == "available"
+    assert things.one(Did, number="551140001001").status == "quarantine"
+
+
+def test_without_quarantine_a_number_is_free_at_once(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operations, "quarantine_days", lambda: 0)
+    did = things.did()
+    things.allocate(did, things.trunk("padaria"))
+    client.post(f"/dids/{did.id}/deallocate")
+    assert (things.one(Did).status, things.one(Did).quarantine_until) == ("available", None)
+
+
+# ---- many at once
+
+
+def test_many_are_given_away_and_taken_back(client: FlaskClient, acme: Customer) -> None:
+    things.dids(count=4)
+    data = {"number": "+55 11 4000-1000", "count": "3", "customer_id": str(acme.id), "destination": "100"}
+    page = client.post("/dids/allocate", data=data, follow_redirects=True).text
+    assert alert(page) == "3 DIDs allocated."
+    assert things.count(Allocation, released_at=None) == 3
+    did = things.one(Did, number="551140001002")
+    assert (did.status, did.version) == ("allocated", 2)
+    assert _dials(did) == f"to-phone,s,1(acme-100,{acme.id},551140001002)"
+    entry = db.session.scalars(select(AuditEntry).where(AuditEntry.action == "allocate")).one()
+    assert entry.label == "551140001000 - 551140001002"
+    assert entry.after["numbers"] == ["551140001000", "551140001001", "551140001002"]
+
+    page = client.post("/dids/deallocate", data={"number": "551140001000", "count": "2"}, follow_redirects=True).text
+    assert alert(page) == "2 DIDs taken back."
+    assert things.count(Allocation, released_at=None) == 1
+    assert things.count(Did, status="quarantine") == 2
+    released = db.session.scalars(select(Allocation.released_destination).where(Allocation.released_at.is_not(None)))
+    assert list(released) == ["100", "100"]
+    assert _dials(things.one(Did, number="551140001000")) is None
+
+
+def test_those_chosen_in_the_list(client: FlaskClient) -> None:
+    first, second, _ = things.dids(count=3)
+    padaria = things.trunk("padaria")
+    for page in (
+        client.get("/dids/allocate", query_string={"id": [str(first.id), str(second.id)]}),
+        client.post("/dids/allocate", data={"id": [str(first.id), str(second.id)]}),
+    ):
+        assert page.status_code == 200
+        assert "2 numbers chosen." in page.text
+    data = filled_in(page.text) | {"customer_id": str(padaria.id)}
+    assert alert(client.post("/dids/allocate", data=data, follow_redirects=True).text) == "2 DIDs allocated."
+    assert things.count(Did, status="allocated") == 2
+
+
+@pytest.mark.parametrize(
+    ("number", "count", "message"),
+    [
+        ("551140001000", "4", "These numbers are not among yours. 551140001003"),
+        ("551140001000", "2", "Somebody has these numbers. Take them back first. 551140001001"),
+        ("551140001002", "1", "These numbers are blocked or in quarantine. 551140001002"),
+        ("", "1", "Choose numbers from the list, or give the first of a range."),
+    ],
+)
+def test_many_or_none(client: FlaskClient, acme: Customer, number: str, count: str, message: str) -> None:
+    _, second, third = things.dids(count=3)
+    things.allocate(second, acme, "100")
+    page = client.get(f"/dids/{third.id}").text
+    client.post(f"/dids/{third.id}", data=filled_in(page) | {"status": "blocked"}, follow_redirects=True)
+    data = {"number": number, "count": count, "customer_id": str(things.trunk("padaria").id)}
+    response = client.post("/dids/allocate", data=data)
+    assert response.status_code == 422
+    assert alert(response.text).endswith(message)
+    assert things.count(Allocation) == 1
+
+
+def test_the_statements_do_not_grow_with_the_numbers(client: FlaskClient, counting: Counting) -> None:
+    things.dids(count=60)
+    data = {"number": "551140001000", "customer_id": str(things.trunk("padaria").id)}
+    with counting() as few:
+        client.post("/dids/allocate", data=data | {"count": "2"})
+    with counting() as many:
+        client.post("/dids/allocate", data=data | {"count": "50", "number": "551140001005"})
+    assert things.count(Did, status="allocated") == 52
+    assert len(many) == len(few)

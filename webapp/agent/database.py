@@ -107,6 +107,12 @@ def keep_partitions(engine: Engine) -> None:
         connection.execute(text("SELECT public.keep_partitions()"))
 
 
+def release_quarantine(engine: Engine) -> None:
+    """Set the numbers free that have rested long enough."""
+    with engine.begin() as connection:
+        connection.execute(text("SELECT public.release_quarantine()"))
+
+
 def is_up(engine: Engine, node: str) -> tuple[bool, str]:
     """Whether the agent of a node signed in lately and has its Asterisk, with a sentence about it."""
     alive = Node.seen_at > func.now() - func.make_interval(0, 0, 0, 0, 0, 0, 15)

@@ -100,6 +100,7 @@ class Agent:
 
     def _keep_house(self) -> None:
         database.keep_partitions(self.engine)
+        database.release_quarantine(self.engine)
         outbox.forget_old(self.engine)
 
 

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from flask import Response, jsonify, make_response
 from flask_babel import gettext
 from flask_openapi import Tag
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from webapp import store
 from webapp.api import Answer, Identified, attempt, bp, conflict, listed, resource, shown
 from webapp.dids import operations
 from webapp.dids.lists import DIDS
 from webapp.dids.models import Did
-from webapp.dids.schemas import AllocationSchema, DidRangeSchema, DidSchema
+from webapp.dids.schemas import AllocationSchema, DidRangeSchema, DidSchema, ManyAllocatedSchema, ManySchema
+from webapp.dids.views import unfit_sentence
 from webapp.ext import db
+from webapp.forms import CHANGED_MEANWHILE
 from webapp.permissions import permission
 
 TAGS: list[Tag | dict[str, Any]] = [Tag(name="dids")]
@@ -30,6 +34,7 @@ class DidAnswer(Answer):
     provider_id: uuid.UUID
     gateway_id: uuid.UUID | None
     description: str
+    quarantine_until: Annotated[dt.datetime | None, Field(description="Until then nobody else gets it.")]
     customer_id: uuid.UUID | None
     destination: Annotated[str | None, Field(description="The extension that rings; null for a trunk.")]
 
@@ -74,3 +79,44 @@ def deallocate_did(path: Identified) -> Response:
     except store.Refused:
         return conflict(gettext("Nobody has this number."))
     return jsonify(shown(DidAnswer, did))
+
+
+@bp.post("/dids/<uuid:id>/end-quarantine", tags=TAGS, responses={200: DidAnswer})
+@permission("dids.write")
+def end_quarantine(path: Identified) -> Response:
+    """Let a number that was taken back rest no longer."""
+    did = db.get_or_404(Did, path.id)
+    try:
+        operations.end_quarantine(did)
+    except store.Refused:
+        return conflict(gettext("This number is not in quarantine."))
+    except store.Stale:
+        return conflict(gettext(CHANGED_MEANWHILE))
+    return jsonify(shown(DidAnswer, did))
+
+
+class Count(BaseModel):
+    count: int
+
+
+@bp.post("/dids/allocate", tags=TAGS, responses={200: Count})
+@permission("dids.write")
+def allocate_dids(body: ManyAllocatedSchema) -> Response:
+    """Give many free numbers to a customer, all or none: `ids`, or `count` numbers from `number` on."""
+    return _many(body, lambda: operations.allocate_many(body))
+
+
+@bp.post("/dids/deallocate", tags=TAGS, responses={200: Count})
+@permission("dids.write")
+def deallocate_dids(body: ManySchema) -> Response:
+    """Take many numbers back, all or none."""
+    return _many(body, lambda: operations.deallocate_many(body))
+
+
+def _many(body: ManySchema, action: Callable[[], int]) -> Response:
+    done: list[int] = []
+    try:
+        stopped = attempt(type(body), lambda: done.append(action()))
+    except operations.Unfit as unfit:
+        return conflict(unfit_sentence(unfit))
+    return stopped or jsonify(count=done[0])

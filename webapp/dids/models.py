@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import CheckConstraint, Computed, ForeignKey, ForeignKeyConstraint, Index, Text, func, text
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from webapp.ext import Base, Managed
 
@@ -58,6 +58,23 @@ class Did(Managed, Base):
         CheckConstraint("(status = 'quarantine') = (quarantine_until IS NOT NULL)", "quarantine_until"),
         Index("ix_dids_quarantine_until", "quarantine_until", postgresql_where="quarantine_until IS NOT NULL"),
     )
+
+    @validates("status")
+    def _rests_no_longer(self, _name: str, status: str) -> str:
+        """Only a number in quarantine has an end of it."""
+        if status != "quarantine":
+            self.quarantine_until = None
+        return status
+
+    @property
+    def resting(self) -> bool:
+        """Whether it is in quarantine still; the clock may be ahead of who tidies up."""
+        return self.quarantine_until is not None and self.quarantine_until > dt.datetime.now(dt.UTC)
+
+    @property
+    def state(self) -> str:
+        """The status as of now."""
+        return "available" if self.status == "quarantine" and not self.resting else self.status
 
     @property
     def customer_id(self) -> uuid.UUID | None:

@@ -120,3 +120,34 @@ class DidLineSchema(Schema):
         if self.destination and not self.customer_id:
             raise at("customer_id", N_("Say which customer has it."))
         return self
+
+
+def _ids(value: Any) -> Any:
+    """Ids may come as one text, with commas between them: so a form sends what was chosen in a list."""
+    return [part for part in value.split(",") if part] if isinstance(value, str) else value
+
+
+class ManySchema(Schema):
+    """Many numbers of ours: those chosen, or all from one on."""
+
+    ids: Annotated[list[uuid.UUID], Field(max_length=MOST_IN_A_RANGE), BeforeValidator(_ids)] = Field(
+        [], title=N_("Chosen numbers")
+    )
+    number: E164 | None = Field(
+        None, title=N_("First number"), description=N_("With country and area code, such as 551140001000.")
+    )
+    count: Annotated[int, Field(ge=1, le=MOST_IN_A_RANGE)] = Field(
+        1, title=N_("How many"), description=N_("1 for a single number, up to 10 000 for a range.")
+    )
+
+    @model_validator(mode="after")
+    def _says_which(self) -> ManySchema:
+        if bool(self.ids) == bool(self.number):
+            raise at("number", N_("Choose numbers from the list, or give the first of a range."))
+        if self.number and len(str(int(self.number) + self.count - 1)) > len(self.number):
+            raise at("count", N_("So many numbers do not follow this one."))
+        return self
+
+
+class ManyAllocatedSchema(AllocationSchema, ManySchema):
+    """Many numbers, and to whom they are given."""

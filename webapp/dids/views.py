@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from os.path import commonprefix
 from typing import Any
 
@@ -18,7 +19,14 @@ from webapp.details import changes, some
 from webapp.dids import operations
 from webapp.dids.lists import DIDS
 from webapp.dids.models import Allocation, Did
-from webapp.dids.schemas import AllocationSchema, DidRangeSchema, DidSchema, FreeDidSchema
+from webapp.dids.schemas import (
+    AllocationSchema,
+    DidRangeSchema,
+    DidSchema,
+    FreeDidSchema,
+    ManyAllocatedSchema,
+    ManySchema,
+)
 from webapp.export import csv_file
 from webapp.ext import db
 from webapp.forms import SchemaForm, choices, choose, delete_page, find, form_for
@@ -33,6 +41,9 @@ DidForm = form_for(DidSchema)
 FreeDidForm = form_for(FreeDidSchema)
 DidRangeForm = form_for(DidRangeSchema)
 AllocationForm = form_for(AllocationSchema)
+ManyForm = form_for(ManySchema)
+ManyAllocatedForm = form_for(ManyAllocatedSchema)
+NAMED = 5  # Numbers that stand in the way, by name.
 
 
 def _to_be(status: str, label: Any) -> Action:
@@ -116,7 +127,7 @@ def new() -> Any:
 @permission("dids.write")
 def edit(id: uuid.UUID) -> Any:
     did = find(Did, id)
-    form: SchemaForm[Any] = DidForm(obj=did) if did.current else FreeDidForm(obj=did)
+    form: SchemaForm[Any] = DidForm(obj=did) if did.current or did.resting else FreeDidForm(obj=did)
     _origins(form)
     if form.validate_on_submit() and form.save(did):
         return saved(gettext("DID %(number)s saved.", number=did.number), ".show", id=did.id)
@@ -144,7 +155,75 @@ def deallocate(id: uuid.UUID) -> Any:
     except (store.Refused, store.Stale):
         flash(gettext("Nothing was done: somebody else changed this number in the meantime."), "warning")
         return redirect(url_for(".show", id=id))
+    return saved(gettext("DID %(number)s was taken back.", number=did.number), ".show", id=did.id)
+
+
+@bp.post("/<uuid:id>/end-quarantine")
+@permission("dids.write")
+def end_quarantine(id: uuid.UUID) -> Any:
+    did = db.get_or_404(Did, id)
+    try:
+        operations.end_quarantine(did)
+    except (store.Refused, store.Stale):
+        flash(gettext("Nothing was done: somebody else changed this number in the meantime."), "warning")
+        return redirect(url_for(".show", id=id))
     return saved(gettext("DID %(number)s is free again.", number=did.number), ".show", id=did.id)
+
+
+@bp.route("/allocate", methods=["GET", "POST"])
+@permission("dids.write")
+def allocate_many() -> Any:
+    """Give many to one customer: those chosen in the list (?id=...&id=...), or a range."""
+    form = ManyAllocatedForm()
+    choices(form.customer_id, db.session.scalars(select(Customer).order_by(Customer.name)))
+    if not _arriving() and form.validate_on_submit():
+        count = _attempt_many(form, lambda: operations.allocate_many(form.valid))
+        if count:
+            return saved(ngettext("%(num)s DID allocated.", "%(num)s DIDs allocated.", count), ".index")
+    return _many_page("dids/allocate_many.html", form)
+
+
+@bp.route("/deallocate", methods=["GET", "POST"])
+@permission("dids.write")
+def deallocate_many() -> Any:
+    """Take many back."""
+    form = ManyForm()
+    if not _arriving() and form.validate_on_submit():
+        count = _attempt_many(form, lambda: operations.deallocate_many(form.valid))
+        if count:
+            return saved(ngettext("%(num)s DID taken back.", "%(num)s DIDs taken back.", count), ".index")
+    return _many_page("dids/deallocate_many.html", form)
+
+
+def _attempt_many(form: SchemaForm[Any], action: Callable[[], int]) -> int:
+    """How many it was done with; 0: none, and the reason stands in the form."""
+    try:
+        return action()
+    except operations.Unfit as unfit:
+        form.form_errors.append(unfit_sentence(unfit))
+    except store.Refused as refused:
+        form.refuse(refused)
+    return 0
+
+
+def unfit_sentence(unfit: operations.Unfit) -> str:
+    """Which numbers stand in the way, the first of them by name."""
+    names = ", ".join(unfit.numbers[:NAMED])
+    more = len(unfit.numbers) - NAMED
+    if more > 0:
+        names = gettext("%(names)s and %(count)s more", names=names, count=more)
+    return f"{gettext(unfit.reason)} {names}".strip()
+
+
+def _arriving() -> bool:
+    """Whether this is the list's form, with what was chosen there, and not yet the page's own."""
+    return "id" in request.form
+
+
+def _many_page(template: str, form: SchemaForm[Any]) -> Any:
+    chosen = request.values.getlist("id") or [id for id in request.form.get("ids", "").split(",") if id]
+    page = render_template(template, form=form, chosen=chosen)
+    return page, 422 if form.errors else 200
 
 
 @bp.route("/<uuid:id>/delete", methods=["GET", "POST"])

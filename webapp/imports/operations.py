@@ -39,6 +39,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import cast as cast_
 from sqlalchemy.dialects.postgresql import JSONB, distinct_on
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import FileStorage
 
@@ -210,7 +211,10 @@ def _heartbeat(app: Flask, id: uuid.UUID) -> Iterator[Progress]:
         with app.app_context():
             while not over.wait(1):
                 alive = update(Import).where(Import.id == id, Import.state.in_(WORKING))
-                store.aside(alive.values(heartbeat=func.clock_timestamp(), progress=progress.lines))
+                try:
+                    store.aside(alive.values(heartbeat=func.clock_timestamp(), progress=progress.lines))
+                except DBAPIError as error:
+                    log.warning("no heartbeat", id=str(id), reason=str(error.orig).strip())
 
     thread = threading.Thread(target=beat, name=f"heartbeat {id}", daemon=True)
     thread.start()
@@ -336,10 +340,9 @@ def apply(import_: Import, progress: Progress) -> None:
             raise Outdated
         forget(session, import_)
         store.record("import", kind.thing.__tablename__, import_.id, import_.file_name, **_told(import_))
-        _finish(session, import_, "applied", applied_at=func.clock_timestamp())
         return concerned
 
-    store.bulk(work, kind.thing if kind.seen_by_asterisk(import_) else None)
+    _in_bulk(import_, work, "applied", applied_at=func.clock_timestamp())
 
 
 def _store(session: Session, import_: Import, kind: Kind) -> None:
@@ -373,6 +376,7 @@ def _store(session: Session, import_: Import, kind: Kind) -> None:
     )
     columns = ["import_id", "thing_id", "version", "before"]
     session.execute(insert(ImportChange).from_select(columns, done, include_defaults=False))
+    session.execute(text("ANALYZE import_changes"))  # What follows is planned by how many they are.
 
 
 def undo(import_: Import, progress: Progress) -> None:
@@ -390,10 +394,9 @@ def undo(import_: Import, progress: Progress) -> None:
         session.execute(update(thing).where(mine, change.before.is_not(None)).values(back))
         session.execute(delete(ImportChange).where(change.import_id == import_.id))
         store.record("undo import", kind.thing.__tablename__, import_.id, import_.file_name, **_told(import_))
-        _finish(session, import_, "undone", undone_at=func.clock_timestamp())
         return concerned
 
-    store.bulk(work, kind.thing if kind.seen_by_asterisk(import_) else None)
+    _in_bulk(import_, work, "undone", undone_at=func.clock_timestamp())
 
 
 def _refuse_if_changed_since(session: Session, import_: Import, kind: Kind) -> None:
@@ -406,8 +409,15 @@ def _refuse_if_changed_since(session: Session, import_: Import, kind: Kind) -> N
         raise reading.Unreadable(N_("Somebody changed some of it since, so it stays as it is: {names}"), names=names)
 
 
-def _finish(session: Session, import_: Import, state: str, **values: Any) -> None:
-    session.execute(update(Import).where(Import.id == import_.id).values(state=state, error="", **values))
+def _in_bulk(import_: Import, work: Callable[[Session], list[uuid.UUID]], state: str, **values: Any) -> None:
+    """Do the work, and say in the same transaction that it is done."""
+
+    def finish(session: Session) -> None:
+        # The last thing of all: from here on the heartbeat has to wait.
+        session.execute(update(Import).where(Import.id == import_.id).values(state=state, error="", **values))
+
+    kind = KINDS[import_.kind]
+    store.bulk(work, kind.thing if kind.seen_by_asterisk(import_) else None, finish)
 
 
 def _told(import_: Import) -> dict[str, Any]:

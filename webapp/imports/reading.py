@@ -22,7 +22,7 @@ MOST_LINES = 1_000_000
 MOST_COLUMNS = 60
 _SAMPLE = 64 * 1024
 # What an XLSX may become when it is unpacked: a small file can hold gigabytes of zeros.
-_MOST_UNPACKED = 384 * 1024 * 1024
+MOST_UNPACKED = 384 * 1024 * 1024
 _MOST_TEXTS = 96 * 1024 * 1024  # All but the sheets is held in memory as a whole.
 
 
@@ -146,7 +146,7 @@ def _sheet(file: IO[bytes]) -> Iterator[Lines]:
     """The first sheet of a workbook. Of a formula, the value that the spreadsheet program stored with it."""
     try:
         parts = zipfile.ZipFile(file).infolist()
-        if sum(part.file_size for part in parts) > _MOST_UNPACKED:
+        if sum(part.file_size for part in parts) > MOST_UNPACKED:
             raise Unreadable(TOO_MUCH)
         if any(part.file_size > _MOST_TEXTS for part in parts if not part.filename.startswith("xl/worksheets/")):
             raise Unreadable(TOO_MUCH)
