@@ -6,7 +6,7 @@ import datetime as dt
 import uuid
 from typing import TYPE_CHECKING
 
-from sqlalchemy import CheckConstraint, Computed, ForeignKey, ForeignKeyConstraint, Text, func, text
+from sqlalchemy import CheckConstraint, Computed, ForeignKey, ForeignKeyConstraint, Index, Text, func, text
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -47,6 +47,8 @@ class Did(Managed, Base):
     __table_args__ = (
         CheckConstraint("number ~ '^[1-9][0-9]{7,14}$'", "number"),
         CheckConstraint(f"status IN {STATUSES}", "status"),
+        Index(None, "status", "number"),  # The list in other orders than by number, and the numbers that are free.
+        Index(None, "description", "number"),
     )
 
     @property
