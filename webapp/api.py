@@ -361,20 +361,24 @@ def _values(filter: Filter) -> Any:
 
 def _narrowed(answer: type[Answer], listing: ListOf, query: Any) -> Response:
     try:
-        wanted = listing.narrow(listing.things, query.model_dump())
+        wanted = listing.narrow(listing.query, query.model_dump())
     except NoSuch as wrong:
         return refused({wrong.name: [gettext("Choose one of the options.")]})
     keys, descending = listing.keys(query.sort)
-    return listed(answer, *page(wanted, keys, query, descending))
+    return listed(answer, *page(wanted, keys, query, descending, listing.things))
 
 
 def page(
-    wanted: Select[Any], order: Sequence[Column], query: Listing, descending: bool = False
+    wanted: Select[Any],
+    order: Sequence[Column],
+    query: Listing,
+    descending: bool = False,
+    things: Select[Any] | None = None,
 ) -> tuple[list[Any], str | None]:
     """The things after the cursor, and the cursor for those after them."""
     try:
         after = _Cursor.validate_json(base64.urlsafe_b64decode(query.cursor)) if query.cursor else None
-        things, last = keyset(wanted, order, after, query.limit, descending)
+        rows, last = keyset(wanted, order, after, query.limit, descending, things)
     except ValueError:
         abort(400, gettext("The cursor is not one of ours."))
-    return things, base64.urlsafe_b64encode(json.dumps(last).encode()).decode() if last else None
+    return rows, base64.urlsafe_b64encode(json.dumps(last).encode()).decode() if last else None

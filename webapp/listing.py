@@ -137,7 +137,7 @@ class ListOf:
     query: Select[Any]
     columns: Sequence[Column]
     order: Sequence[Expression]
-    search: Sequence[Expression]
+    search: Sequence[Expression | paging.Through]
     options: Sequence[ExecutableOption] = ()
     number: Expression | None = None  # The column of telephone numbers, which are found as they are shown.
     filters: Sequence[Filter] = ()
@@ -184,8 +184,8 @@ class ListOf:
         sort = chosen.get("sort", "")
         try:
             keys, descending = self.keys(sort)
-            query = self.narrow(self.things, chosen)
-            things, last = paging.keyset(query, keys, paging.after(), paging.PAGE, descending)
+            query = self.narrow(self.query, chosen)
+            things, last = paging.keyset(query, keys, paging.after(), paging.PAGE, descending, self.things)
         except ValueError:
             abort(404)
         return ListPage(

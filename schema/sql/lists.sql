@@ -1,1 +1,3 @@
-SELECT 1;
+-- A hundred thousand numbers in other orders than by number, a page at a time.
+CREATE INDEX ix_dids_status_number ON public.dids (status, number);
+CREATE INDEX ix_dids_description_number ON public.dids (description, number);

@@ -127,7 +127,7 @@ def row(page: Page, word: str) -> list[str]:
     """The cells of the row of a list that holds a word."""
     found = page.locator("tbody tr", has_text=word)
     found.wait_for()
-    return found.locator("th, td").all_inner_texts()
+    return found.locator("th, td:not(.select)").all_inner_texts()
 
 
 def listen(page: Page) -> list[str]:
@@ -181,6 +181,7 @@ def every_page(site: Site) -> dict[str, str]:
                 f"{area}-edit": f"/{area}/{one(kind)}/edit",
                 f"{area}-delete": f"/{area}/{one(kind)}/delete",
                 f"{area}-nothing-found": f"/{area}/?q=zzzz",
+                f"{area}-bulk-delete": f"/{area}/bulk?action=delete&all=1",
             }
         return found | {
             "dids": "/dids/",

@@ -39,7 +39,7 @@ def test_the_sign_in_page_shuts_nobody_out(stranger: Page) -> None:
 def test_a_list_on_a_telephone(page: Page) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto("/routes/")
-    cells = page.locator("tbody tr").first.locator("td")
+    cells = page.locator("tbody tr").first.locator("td:not(.select)")
     labels = cells.evaluate_all("cells => cells.map(cell => getComputedStyle(cell, '::before').content)")
     assert labels == [f'"{label}"' for label in ("Priority", "Pattern", "Gateway", "Change", "State")]
     page.get_by_role("button", name="Menu").click()
@@ -84,3 +84,41 @@ def test_the_theme_is_remembered(page: Page) -> None:
     expect(page.locator("html")).to_have_attribute("data-bs-theme", "light")
     page.emulate_media(color_scheme="dark")  # Nothing is chosen now, so the system decides.
     expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
+
+
+def test_rows_are_ticked_together_and_what_can_be_done_shows(page: Page) -> None:
+    page.goto("/extensions/?enabled=&q=")
+    bar, boxes = page.locator(".selection"), page.locator("tbody [name=id]")
+    every = page.get_by_role("checkbox", name="Select all on this page")
+    expect(bar).to_be_hidden()
+    every.check()
+    expect(bar).to_be_visible()
+    assert boxes.evaluate_all("boxes => boxes.every(box => box.checked)")
+    boxes.first.uncheck()
+    assert every.evaluate("every => every.indeterminate")
+    every.check()
+    every.uncheck()
+    expect(bar).to_be_hidden()
+    boxes.first.check()
+    page.get_by_role("button", name="Disable").click()
+    expect(page.locator("h1")).to_have_text("Disable")
+    expect(page.locator(".names li")).to_have_count(1)
+    page.get_by_role("link", name="Cancel").click()
+    page.wait_for_url("**/extensions/")
+
+
+def test_an_address_names_only_the_filters_that_are_set(page: Page) -> None:
+    page.goto("/gateways/")
+    page.get_by_label("State").select_option("Enabled")
+    page.get_by_role("button", name="Search").click()
+    page.wait_for_url("**/gateways/?enabled=true")
+    page.get_by_role("link", name="Clear").click()
+    page.wait_for_url("**/gateways/")
+
+
+def test_a_list_on_paper(page: Page) -> None:
+    page.goto("/dids/")
+    page.emulate_media(media="print")
+    expect(page.locator("tbody tr").first).to_be_visible()
+    for screen_only in (".navbar", ".search", ".select >> nth=0", ".btn-primary >> nth=0"):
+        expect(page.locator(screen_only)).to_be_hidden()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, render_template, request, url_for
@@ -30,7 +31,11 @@ bp = Blueprint("customers", __name__, url_prefix="/customers")
 
 CustomerForm = form_for(CustomerSchema)
 
-ACTIONS = (ENABLE, DISABLE, DELETE)
+ACTIONS = (
+    ENABLE,
+    replace(DISABLE, warnings=lambda _: [gettext("Calls of disabled customers are refused, both ways.")]),
+    DELETE,
+)
 
 
 @bp.get("/")

@@ -11,6 +11,7 @@ from webapp.dids.models import Allocation, Did
 from webapp.extensions.models import Extension
 from webapp.gateways.models import Gateway
 from webapp.listing import Column, Filter, ListOf, TypedFilter
+from webapp.paging import Through
 from webapp.providers.models import Provider
 
 STATUSES = {
@@ -24,7 +25,7 @@ STATUSES = {
 DIDS = ListOf(
     query=(
         select(Did)
-        .join(Did.provider)
+        .outerjoin(Did.provider)  # It always has one; but a join that may be missing is left out where nobody needs it.
         .outerjoin(Did.gateway)
         .outerjoin(Did.current)
         .outerjoin(Allocation.customer)
@@ -42,7 +43,15 @@ DIDS = ListOf(
         Column("description", lazy_gettext("Description"), Did.description),
     ],
     order=[Did.number],
-    search=[Did.number, Did.description, Provider.name, Customer.name, Allocation.customer_code],
+    search=[
+        Did.description,
+        Through(Did.provider_id, select(Provider.id), [Provider.name]),
+        Through(
+            Did.id,
+            select(Allocation.did_id).join(Allocation.customer).where(Allocation.released_at.is_(None)),
+            [Customer.name, Customer.code],
+        ),
+    ],
     number=Did.number,
     filters=[
         Filter("status", lazy_gettext("Status"), Did.status, words=STATUSES),

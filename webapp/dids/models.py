@@ -57,6 +57,8 @@ class Did(Managed, Base):
         ),
         CheckConstraint("(status = 'quarantine') = (quarantine_until IS NOT NULL)", "quarantine_until"),
         Index("ix_dids_quarantine_until", "quarantine_until", postgresql_where="quarantine_until IS NOT NULL"),
+        Index(None, "status", "number"),  # The list in other orders than by number, and the numbers that are free.
+        Index(None, "description", "number"),
     )
 
     @validates("status")
