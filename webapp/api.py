@@ -107,7 +107,7 @@ def resource(
     answer: type[Answer] | None = None,
     options: Sequence[ExecutableOption] = (),
     save: Callable[[Any], object] = store.save,
-    remove: Callable[[Any], object] = store.delete,
+    remove: Callable[[Any], object] | None = None,
     creatable: bool = True,
 ) -> type[BaseModel]:
     """Register list, create, read, replace, change and delete of one kind of thing under /api/v1/<area>/.
@@ -153,7 +153,7 @@ def resource(
     def delete(path: Identified) -> Response:
         thing = db.get_or_404(kind, path.id)
         try:
-            remove(thing)
+            (remove or store.delete)(thing)
         except store.InUse as use:
             return conflict(in_use(str(thing), use))
         except store.Refused as broken:

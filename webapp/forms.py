@@ -261,7 +261,7 @@ def delete_page(
     index: str,
     edit: str,
     *,
-    remove: Callable[[Any], object] = store.delete,
+    remove: Callable[[Any], object] | None = None,
     refusals: Mapping[str, tuple[str, str]] = MappingProxyType({}),
 ) -> Any:
     """The page that asks before `thing` (a `kind`, in the reader's language) is deleted, and the deletion itself."""
@@ -269,7 +269,7 @@ def delete_page(
     cancel_url = url_for(edit, id=thing.id)
     if request.method == "POST":
         try:
-            remove(thing)
+            (remove or store.delete)(thing)
         except store.InUse as use:
             reason = in_use(name, use)
         except store.Refused as refused:
