@@ -270,7 +270,7 @@ def test_no_log_line_holds_a_password(stranger: FlaskClient, capsys: pytest.Capt
     assert f'"address": "{HERE}"' in logged
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def elsewhere(cluster: Postgres, empty_database: str) -> Iterator[Flask]:
     """The application on a database where what is done at once really is."""
     cluster.create_database("at_once", template=empty_database)
@@ -280,7 +280,6 @@ def elsewhere(cluster: Postgres, empty_database: str) -> Iterator[Flask]:
     yield app
     with app.app_context():
         db.engine.dispose()
-    cluster.drop_database("at_once")
 
 
 def at_once(app: Flask, count: int, action: Callable[[], object]) -> list[object]:
