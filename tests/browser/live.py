@@ -189,7 +189,6 @@ def every_page(site: Site) -> dict[str, str]:
             "dids-reallocate": f"/dids/{taken}/allocate",
             "dids-delete": f"/dids/{free}/delete",
             "audit": "/audit/",
-            "docs": "/docs",
             "missing": "/nowhere",
         }
 
