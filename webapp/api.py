@@ -135,7 +135,7 @@ def resource(
     answer: type[Answer] | None = None,
     options: Sequence[ExecutableOption] = (),
     save: Callable[[Any], object] = store.save,
-    remove: Callable[[Any], object] = store.delete,
+    remove: Callable[[Any], object] | None = None,
     creatable: bool = True,
     rights: str = "",
     asked: type[Listing] = Listing,
@@ -192,7 +192,7 @@ def resource(
         """Refused with 409 while other things depend on it."""
         thing = _expected(kind, path, query)
         try:
-            remove(thing)
+            (remove or store.delete)(thing)
         except store.InUse as use:
             return conflict(in_use(str(thing), use))
         except store.Refused as broken:

@@ -497,7 +497,7 @@ def delete_page(
     back: str,
     lost: str = "",
     *,
-    remove: Callable[[Any], object] = store.delete,
+    remove: Callable[[Any], object] | None = None,
     refusals: Mapping[str, tuple[str, str]] = MappingProxyType({}),
     **index_values: Any,
 ) -> Any:
@@ -512,7 +512,7 @@ def delete_page(
         notice = gettext("Somebody else changed this in the meantime. Look at it again before you delete it.")
     elif request.method == "POST":
         try:
-            remove(thing)
+            (remove or store.delete)(thing)
         except store.InUse as use:
             reason = in_use(name, use)
         except store.Refused as refused:

@@ -222,7 +222,6 @@ def every_page(site: Site) -> dict[str, str]:
             "search": "/search?q=e",
             "search-nothing": "/search?q=zzzz",
             "audit": "/audit/",
-            "docs": "/docs",
             "missing": "/nowhere",
         }
 

@@ -89,6 +89,7 @@ def test_ranges_and_allocations_read_well(client: FlaskClient) -> None:
     assert "Extension: acme-100" in shown[0]
     assert "Released at:" in shown[0]
     assert f'href="/dids/{numbers[0].id}"' in client.get("/audit/?kind=customer_dids").text
+    assert any("Status: Available → Allocated" in row for row in told(client, kind="dids"))
     assert any("551140001000 - 551140001002" in row and "3" in row for row in told(client, kind="dids"))
 
 

@@ -275,7 +275,9 @@ def _text(kind: Kind | None, name: str, value: Any, there: Mapping[uuid.UUID, Ba
     info = kind.schema.model_fields.get(name) if kind and kind.schema else None
     extra = info.json_schema_extra if info and isinstance(info.json_schema_extra, dict) else {}
     choices = extra.get("choices")
-    return str(gettext(str(choices[value])) if isinstance(choices, dict) and value in choices else value)
+    if not isinstance(choices, dict):
+        return str(value)
+    return str(gettext(str(choices.get(value) or _plain_name(str(value)))))  # Not every state can be chosen in a form.
 
 
 def _plain_name(name: str) -> str:
