@@ -357,8 +357,11 @@ def _store(session: Session, import_: Import, kind: Kind) -> None:
     values: list[Any] = [*(line.c[name] for name in kind.key), *(line.c[f"new_{name}"] for name in own)]
     if kind.scope:
         names, values = [kind.scope, *names], [literal(import_.target_id), *values]
+    # In order, so that all lines are compared before the first is stored: how to find what a line is compared with is
+    # planned for the table as it is now, and would be wrong for one that grows to many times its size on the way.
+    ordered = select(*values).where(adds).order_by(line.c.line)
     # Without the defaults of Python, which would be one id for all of them.
-    added = insert(thing).from_select(names, select(*values).where(adds), include_defaults=False)
+    added = insert(thing).from_select(names, ordered, include_defaults=False)
     added_cte = added.returning(thing.c.id, thing.c.version).cte("added")
 
     before: list[Any] = [part for name in kind.values for part in (name, line.c[f"old_{name}"])]

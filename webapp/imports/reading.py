@@ -79,7 +79,7 @@ def _filled(found: Lines) -> Lines:
     for number, cells in found:
         if number > MOST_LINES:
             raise Unreadable(TOO_MANY_LINES, count=MOST_LINES)
-        if any(cells) and any(cell.strip() for cell in cells):
+        if "".join(cells).strip():
             yield number, cells[:MOST_COLUMNS]
 
 

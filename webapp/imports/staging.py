@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from operator import attrgetter
 from typing import Any
@@ -74,77 +73,73 @@ def _copied(import_: Import, kind: Kind, context: dict[str, Any], lines: Lines, 
     if import_.has_header:
         next(lines, None)
     many = TypeAdapter(list[kind.schema])  # type: ignore[name-defined]  # a schema is known only now
-    numbers = {name for name in kind.staged if isinstance(kind.line.__table__.c[name].type, Numeric)}
+    columns = [
+        (name, position, isinstance(kind.line.__table__.c[name].type, Numeric))
+        for name, position in import_.columns.items()
+    ]
     values = attrgetter(*kind.staged)
     fixed: dict[str, Any] = {kind.scope: import_.target_id} if kind.scope else {}
     if kind.dated:
         fixed["valid_from"] = import_.valid_from or import_.created_at
+    own = str(import_.id)
     while batch := list(islice(lines, BATCH)):
-        payloads = [fixed | _payload(import_.columns, numbers, cells) for _, cells in batch]
+        payloads = [_payload(fixed, columns, cells) for _, cells in batch]
         try:
             valid = many.validate_python(payloads, context=context)
         except ValidationError:
-            yield "".join(
-                _one(import_, kind, context, values, number, payload)
-                for (number, _), payload in zip(batch, payloads, strict=True)
-            )
+            judged = (_one(import_, kind, context, values, payload) for payload in payloads)
         else:
-            yield "".join(
-                _row(import_.id, number, None, values(line)) for (number, _), line in zip(batch, valid, strict=True)
-            )
+            judged = ("\\N\t" + "\t".join([_cell(value) for value in values(line)]) for line in valid)
+        yield "".join([f"{own}\t{number}\t{rest}\n" for (number, _), rest in zip(batch, judged, strict=True)])
         progress.lines += len(batch)
 
 
-def _payload(columns: dict[str, int], numbers: set[str], cells: list[str]) -> dict[str, Any]:
+def _payload(fixed: dict[str, Any], columns: list[tuple[str, int, bool]], cells: list[str]) -> dict[str, Any]:
     """What a line says, under the schema's names. An empty cell is left out, which means the default."""
     last = len(cells)
-    payload: dict[str, Any] = {}
-    for name, position in columns.items():
+    payload = dict(fixed)
+    for name, position, is_amount in columns:
         if position < last and (text := cells[position].strip()):
-            payload[name] = _amount(text) if name in numbers else text
+            payload[name] = _amount(text) if is_amount else text
     return payload
 
 
 def _amount(text: str) -> str:
     """1.234,56 and 1,234.56 are both 1234.56: of two signs the last one is the decimal sign."""
-    text = text.removeprefix("R$").strip()
-    comma, point = text.rfind(","), text.rfind(".")
-    if comma >= 0 and point >= 0:
-        return text.replace(".", "") if comma > point else text.replace(",", "")
+    text = text.removeprefix("R$").lstrip()
+    if "," in text and "." in text:
+        return text.replace(".", "") if text.rfind(",") > text.rfind(".") else text.replace(",", "")
     return text
 
 
-def _one(
-    import_: Import, kind: Kind, context: dict[str, Any], values: Any, number: int, payload: dict[str, Any]
-) -> str:
-    """One line of a batch in which something is wrong."""
+def _one(import_: Import, kind: Kind, context: dict[str, Any], values: Any, payload: dict[str, Any]) -> str:
+    """One line of a batch in which something is wrong: its errors and its values."""
     try:
-        return _row(import_.id, number, None, values(kind.schema.model_validate(payload, context=context)))
+        line = kind.schema.model_validate(payload, context=context)
     except ValidationError as error:
         wrong = [
             {
                 "column": column_name(import_, field),
-                "value": str(payload.get(field, "")).replace("\x00", "�")[:200],
-                "reason": " ".join(texts),
+                "value": _storable(str(payload.get(field, "")))[:200],
+                "reason": _storable(" ".join(texts)),
             }
             for field, texts in messages(error).items()
         ]
-        return _row(import_.id, number, wrong, [None] * len(kind.staged))
+        return "\t".join([_cell(json.dumps(wrong)), *["\\N"] * len(kind.staged)])
+    return "\t".join(["\\N", *map(_cell, values(line))])
 
 
-def _row(import_id: uuid.UUID, number: int, errors: Any, values: Iterable[Any]) -> str:
-    wrong = None if errors is None else json.dumps(errors)
-    return "\t".join([str(import_id), str(number), _cell(wrong), *map(_cell, values)]) + "\n"
+def _storable(text: str) -> str:
+    """A text as JSON in the database can hold it."""
+    return text.replace("\x00", "�").encode(errors="replace").decode()
 
 
 def _cell(value: Any) -> str:
+    if isinstance(value, str):
+        return value if value.isprintable() and "\\" not in value else value.translate(_ESCAPED)
     if value is None:
         return "\\N"
-    if isinstance(value, str):
-        return value.translate(_ESCAPED)
-    if isinstance(value, dt.datetime):
-        return value.isoformat()
-    return str(value)
+    return value.isoformat() if isinstance(value, dt.datetime) else str(value)
 
 
 _ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
