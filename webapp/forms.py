@@ -275,18 +275,19 @@ def delete_page(
     edit: str,
     *,
     warning: str = "",
-    delete: Callable[[Any], object] = store.delete,
+    delete: Callable[[Any], object] | None = None,
     **index_values: Any,
 ) -> Any:
     """The page that asks before `thing` (a `kind`, in the reader's language) is deleted, and the deletion itself.
 
-    `warning` says what goes with it; `index_values` are what the address of the list `index` needs.
+    `warning` says what goes with it, `delete` does it where there is more to it than deleting, and `index_values` are
+    what the address of the list `index` needs.
     """
     name, reason = str(thing), ""
     cancel_url = url_for(edit, id=thing.id)
     if request.method == "POST":
         try:
-            delete(thing)
+            (delete or store.delete)(thing)
         except store.InUse as use:
             reason = in_use(name, use)
         except store.Refused:
