@@ -230,3 +230,17 @@ def test_who_has_not_asked_for_long_is_forgotten(api: Program, nobody: Program) 
     db.session.commit()
     nobody.get("/providers/")
     assert db.session.scalars(select(RateLimit.caller)).all() == ["address 127.0.0.1"]
+
+
+def test_a_new_password_ends_what_was_signed_in_with_the_old_one(app: Flask, admin: Program) -> None:
+    make_user("olga", "operator")
+    program = Program(app, "olga")
+    assert program.get("/providers/").status_code == 200
+    olga = next(user for user in admin.get("/users/").json["items"] if user["username"] == "olga")
+
+    assert admin.patch(f"/users/{olga['id']}", {"language": "pt_BR"}).status_code == 200
+    assert program.get("/providers/").status_code == 200
+
+    assert admin.patch(f"/users/{olga['id']}", {"password": "another long password"}).status_code == 200
+    assert program.get("/providers/").status_code == 401
+    assert admin.get("/providers/").status_code == 200

@@ -10,7 +10,7 @@ from sqlalchemy import delete, inspect, select
 from sqlalchemy.orm import InstanceState
 
 from webapp import store
-from webapp.accounts import tries
+from webapp.accounts import tokens, tries
 from webapp.accounts.models import User, UserSession
 from webapp.ext import db
 
@@ -64,6 +64,7 @@ def save(user: User) -> store.Receipt:
     stored: InstanceState[User] = inspect(user)
     if stored.persistent and any(stored.attrs[name].history.has_changes() for name in _CREDENTIALS):
         db.session.execute(delete(UserSession).where(UserSession.user_id == user.id))
+        tokens.end_all(user)
     return store.save(user)
 
 

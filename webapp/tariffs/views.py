@@ -127,12 +127,12 @@ def delete(id: uuid.UUID) -> Any:
 # ---- the tariffs of a plan
 
 
-@bp.route("/price-plans/<uuid:plan_id>/tariffs/new", methods=["GET", "POST"])
+@bp.route("/price-plans/<uuid:id>/tariffs/new", methods=["GET", "POST"])
 @permission("tariffs.write")
-def new_tariff(plan_id: uuid.UUID) -> Any:
-    plan = db.get_or_404(PricePlan, plan_id)
-    like = _like(Tariff, TariffSchema, Tariff.price_plan_id == plan_id)
-    return _edit_tariff(plan, Tariff(), TariffForm(data=like | {"price_plan_id": plan_id}))
+def new_tariff(id: uuid.UUID) -> Any:
+    plan = db.get_or_404(PricePlan, id)
+    like = _like(Tariff, TariffSchema, Tariff.price_plan_id == id)
+    return _edit_tariff(plan, Tariff(), TariffForm(data=like | {"price_plan_id": id}))
 
 
 @bp.route("/tariffs/<uuid:id>/edit", methods=["GET", "POST"])
@@ -152,7 +152,7 @@ def _edit_tariff(plan: PricePlan, tariff: Tariff, form: Any) -> Any:
         form=form,
         owner=plan,
         back_url=url_for(".show", id=plan.id),
-        new_url=url_for(".new_tariff", plan_id=plan.id, like=tariff.id) if tariff.id else "",
+        new_url=url_for(".new_tariff", id=plan.id, like=tariff.id) if tariff.id else "",
         delete_url=url_for(".delete_tariff", id=tariff.id) if tariff.id else "",
         has_begun=_has_begun(tariff),
     ), 422 if form.errors else 200
@@ -191,12 +191,12 @@ def deck(id: uuid.UUID) -> Any:
     )
 
 
-@bp.route("/providers/<uuid:provider_id>/tariffs/new", methods=["GET", "POST"])
+@bp.route("/providers/<uuid:id>/tariffs/new", methods=["GET", "POST"])
 @permission("tariffs.write")
-def new_deck_line(provider_id: uuid.UUID) -> Any:
-    provider = db.get_or_404(Provider, provider_id)
-    like = _like(ProviderTariff, ProviderTariffSchema, ProviderTariff.provider_id == provider_id)
-    return _edit_deck_line(provider, ProviderTariff(), ProviderTariffForm(data=like | {"provider_id": provider_id}))
+def new_deck_line(id: uuid.UUID) -> Any:
+    provider = db.get_or_404(Provider, id)
+    like = _like(ProviderTariff, ProviderTariffSchema, ProviderTariff.provider_id == id)
+    return _edit_deck_line(provider, ProviderTariff(), ProviderTariffForm(data=like | {"provider_id": id}))
 
 
 @bp.route("/provider-tariffs/<uuid:id>/edit", methods=["GET", "POST"])
@@ -216,7 +216,7 @@ def _edit_deck_line(provider: Provider, line: ProviderTariff, form: Any) -> Any:
         form=form,
         owner=provider,
         back_url=url_for(".deck", id=provider.id),
-        new_url=url_for(".new_deck_line", provider_id=provider.id, like=line.id) if line.id else "",
+        new_url=url_for(".new_deck_line", id=provider.id, like=line.id) if line.id else "",
         delete_url=url_for(".delete_deck_line", id=line.id) if line.id else "",
         has_begun=_has_begun(line),
     ), 422 if form.errors else 200
