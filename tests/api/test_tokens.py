@@ -22,6 +22,7 @@ from webapp.tokens.models import ApiToken, RateLimit
 
 @pytest.fixture
 def admin(app: Flask, session: scoped_session[Session]) -> Program:
+    make_user("ada", "admin")  # One administrator must always stay.
     make_user("adam", "admin")
     return Program(app, "adam")
 
@@ -97,8 +98,8 @@ def test_it_can_be_made_to_last(app: Flask, admin: Program) -> None:
     [
         "UPDATE api_tokens SET expires_at = now()",
         "UPDATE api_tokens SET revoked_at = now()",
-        "UPDATE users SET enabled = false",
-        "DELETE FROM users",
+        "UPDATE users SET enabled = false WHERE username = 'adam'",
+        "DELETE FROM users WHERE username = 'adam'",
         "UPDATE api_tokens SET token_hash = 'x'",
     ],
 )
@@ -119,7 +120,7 @@ def test_a_token_that_nobody_made(app: Flask, admin: Program, token: str) -> Non
 def test_it_may_do_no_more_than_its_owner(app: Flask, admin: Program) -> None:
     program = holder(app, made(admin, role="admin")["token"])
     assert program.get("/tokens/").status_code == 200
-    db.session.execute(update(User).values(role="viewer"))
+    db.session.execute(update(User).where(User.username == "adam").values(role="viewer"))
     db.session.commit()
     assert program.get("/tokens/").status_code == 403
     assert program.get("/providers/").status_code == 200
