@@ -194,3 +194,33 @@ def test_errors_are_json(api: Program) -> None:
         assert answer.status_code == status
         assert set(answer.json) == {"error"}
     assert "GET" in api.put("/providers/", {}).headers["Allow"]
+
+
+def test_a_list_is_sorted_and_filtered_as_the_page_is(api: Program) -> None:
+    for n, kind in enumerate(("numbers", "both", "numbers", "both", "both")):
+        api.post("/providers/", {"name": f"Provider {n}", "type": kind, "cost_per_minute": f"0.{9 - n}"})
+
+    def names(**query: Any) -> list[str]:
+        found, cursor = [], ""
+        while cursor is not None:
+            answer = api.get("/providers/", limit=2, cursor=cursor, **query).json
+            found += [item["name"][-1] for item in answer["items"]]
+            cursor = answer["next_cursor"]
+        return found
+
+    assert names(sort="-name") == ["4", "3", "2", "1", "0"]
+    assert names(sort="cost_per_minute") == ["4", "3", "2", "1", "0"]
+    assert names(sort="type") == ["1", "3", "4", "0", "2"]
+    assert names(type="numbers", sort="-name") == ["2", "0"]
+
+
+def test_a_sorting_or_filter_that_cannot_be(api: Program) -> None:
+    for area, query, field in (
+        ("providers", {"sort": "nonsense"}, "sort"),
+        ("providers", {"type": "x"}, "type"),
+        ("gateways", {"provider_id": "x"}, "provider_id"),
+        ("dids", {"customer_id": "a\x00"}, "customer_id"),
+    ):
+        answer = api.get(f"/{area}/", **query)
+        assert answer.status_code == 422, answer.text
+        assert list(answer.json["errors"]) == [field]
