@@ -188,6 +188,11 @@ def every_page(site: Site) -> dict[str, str]:
             "dids-allocate": f"/dids/{free}/allocate",
             "dids-reallocate": f"/dids/{taken}/allocate",
             "dids-delete": f"/dids/{free}/delete",
+            "dids-allocate-many": "/dids/allocate",
+            "dids-deallocate-many": "/dids/deallocate",
+            "imports": "/imports/",
+            "imports-new-dids": "/imports/new/dids",
+            "imports-new-tariffs": "/imports/new/tariffs",
             "missing": "/nowhere",
         }
 

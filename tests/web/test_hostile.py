@@ -65,6 +65,8 @@ FORMS: dict[str, Callable[[], str]] = {
     "new DIDs": lambda: "/dids/new",
     "DID": lambda: f"/dids/{things.did().id}",
     "allocation": _allocation,
+    "many allocations": lambda: "/dids/allocate",
+    "many taken back": lambda: "/dids/deallocate",
 }
 # The others have the same fields as a form for what is new.
 THOROUGHLY = {name for name in FORMS if name.startswith("new ")} | {"allocation"}

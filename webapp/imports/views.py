@@ -156,7 +156,7 @@ def columns(id: uuid.UUID) -> Any:
     if not operations.map_columns(import_, dict(request.form.items())):
         flash(gettext("Choose a column for each of the fields that are needed."), "warning")
         return redirect(url_for(".show", id=id))
-    return _go_on(import_, "reading", operations.read, "mapping", "ready", "failed")
+    return _go_on(import_, "reading", operations.read, *operations.REMAPPED)
 
 
 @bp.post("/<uuid:id>/read")
