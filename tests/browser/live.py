@@ -191,8 +191,8 @@ def every_page(site: Site) -> dict[str, str]:
             "dids-allocate-many": "/dids/allocate",
             "dids-deallocate-many": "/dids/deallocate",
             "imports": "/imports/",
-            "imports-new-dids": "/imports/new/dids",
-            "imports-new-tariffs": "/imports/new/tariffs",
+            "imports-new-dids": "/imports/new?kind=dids",
+            "imports-new-tariffs": "/imports/new?kind=tariffs",
             "missing": "/nowhere",
         }
 

@@ -19,7 +19,7 @@ def test_the_way_of_a_file(page: Page, site: Site) -> None:
         mine = select(func.count()).select_from(Did).where(Did.number.startswith("558600"))
         return site.stored(lambda: db.session.scalar(mine) or 0)
 
-    page.goto("/imports/new/dids")
+    page.goto("/imports/new?kind=dids")
     content = f"number,provider\n{lines}".encode()
     page.locator("#file").set_input_files({"name": "numbers.csv", "mimeType": "text/csv", "buffer": content})
     submit(page)

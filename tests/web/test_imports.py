@@ -58,7 +58,7 @@ def send(client: FlaskClient, content: str | bytes, kind: str = "dids", **values
     parts.append(b'name="file"; filename="file.csv"\r\n\r\n' + raw)
     body = b"".join(b"--limit\r\nContent-Disposition: form-data; " + part + b"\r\n" for part in parts)
     kind_of_body = "multipart/form-data; boundary=limit"
-    return client.post(f"/imports/new/{kind}", data=body + b"--limit--\r\n", content_type=kind_of_body)
+    return client.post(f"/imports/new?kind={kind}", data=body + b"--limit--\r\n", content_type=kind_of_body)
 
 
 def brought(client: FlaskClient, content: str | bytes, kind: str = "dids", **values: str) -> str:
@@ -391,7 +391,7 @@ def test_a_zip_bomb_is_not_unpacked(client: FlaskClient, monkeypatch: pytest.Mon
 
 
 def test_no_file_and_a_file_that_is_too_large(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    response = client.post("/imports/new/dids", data={})
+    response = client.post("/imports/new?kind=dids", data={})
     assert error_at(response.text, "file") == "Choose a file."
     monkeypatch.setattr(reading, "MOST_BYTES", 2_000_000)
     assert send(client, b"number\n" * 200_000).status_code == 302
