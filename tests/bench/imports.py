@@ -94,7 +94,7 @@ def _imported(app: Flask, client: FlaskClient, name: str, kind: str, content: st
     before = _peak()
 
     def read() -> None:
-        answer = client.post(f"/imports/new/{kind}", data=data)
+        answer = client.post(f"/imports/new?kind={kind}", data=data)
         assert answer.status_code == 302, answer.text
         _wait(app, "ready")
 

@@ -222,6 +222,11 @@ def every_page(site: Site) -> dict[str, str]:
             "search": "/search?q=e",
             "search-nothing": "/search?q=zzzz",
             "audit": "/audit/",
+            "dids-allocate-many": "/dids/allocate",
+            "dids-deallocate-many": "/dids/deallocate",
+            "imports": "/imports/",
+            "imports-new-dids": "/imports/new?kind=dids",
+            "imports-new-tariffs": "/imports/new?kind=tariffs",
             "missing": "/nowhere",
         }
 

@@ -27,6 +27,12 @@ ROUNDS = 50
 
 
 @pytest.fixture
+def no_quarantine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A number that is taken back can be given away again at once."""
+    monkeypatch.setattr(operations, "quarantine_days", lambda: 0)
+
+
+@pytest.fixture
 def carrier(real_app: Flask) -> Iterator[None]:
     """A customer with a phone and a number, a trunk and a node; afterwards the database is empty again."""
     with real_app.app_context():
@@ -122,7 +128,7 @@ def test_changing_many_things_of_which_somebody_changed_one_meanwhile(real_app: 
     assert state() == before
 
 
-@pytest.mark.usefixtures("carrier")
+@pytest.mark.usefixtures("carrier", "no_quarantine")
 def test_two_give_one_number_away(real_app: Flask) -> None:
     did = the(Did, number="551140001000")
     assert did.current.customer.code == "office"
@@ -235,7 +241,7 @@ def test_a_customer_is_renamed_while_its_phone_is_edited(real_app: Flask) -> Non
     assert last in query("SELECT appdata FROM asterisk.extensions WHERE context = 'from-trunk'")[0]["appdata"]
 
 
-@pytest.mark.usefixtures("carrier")
+@pytest.mark.usefixtures("carrier", "no_quarantine")
 def test_a_customer_is_disabled_while_it_is_given_a_number(real_app: Flask) -> None:
     def toggle() -> None:
         customer = the(Customer, code="padaria")

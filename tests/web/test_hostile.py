@@ -73,6 +73,8 @@ FORMS: dict[str, Callable[[], str]] = {
     "tariff": lambda: f"/tariffs/{things.tariff(things.price_plan()).id}/edit",
     "new line of a deck": lambda: f"/providers/{things.provider().id}/tariffs/new",
     "line of a deck": lambda: f"/provider-tariffs/{things.deck_line(things.provider()).id}/edit",
+    "many allocations": lambda: "/dids/allocate",
+    "many taken back": lambda: "/dids/deallocate",
 }
 # The others have the same fields as a form for what is new.
 THOROUGHLY = {name for name in FORMS if name.startswith("new ")} | {"allocation"}

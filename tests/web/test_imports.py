@@ -58,7 +58,7 @@ def send(client: FlaskClient, content: str | bytes, kind: str = "dids", **values
     parts.append(b'name="file"; filename="file.csv"\r\n\r\n' + raw)
     body = b"".join(b"--limit\r\nContent-Disposition: form-data; " + part + b"\r\n" for part in parts)
     kind_of_body = "multipart/form-data; boundary=limit"
-    return client.post(f"/imports/new/{kind}", data=body + b"--limit--\r\n", content_type=kind_of_body)
+    return client.post(f"/imports/new?kind={kind}", data=body + b"--limit--\r\n", content_type=kind_of_body)
 
 
 def brought(client: FlaskClient, content: str | bytes, kind: str = "dids", **values: str) -> str:
@@ -305,6 +305,7 @@ def apply_latest(client: FlaskClient) -> str:
 def test_columns_that_the_file_does_not_name(client: FlaskClient, norte: Provider) -> None:
     page = brought(client, "551140001000;Norte;one\n551140001001;Norte;two\n")
     assert "Choose the column of each field" in page
+    assert re.search(r'name="has_header" value="y" >', page)
     import_ = things.one(Import)
     path = f"/imports/{import_.id}/columns"
     page = client.post(path, data={"number": "0", "provider_id": ""}, follow_redirects=True).text
@@ -313,6 +314,15 @@ def test_columns_that_the_file_does_not_name(client: FlaskClient, norte: Provide
     assert counts(page) == {"New": 2}
     do(client, "apply")
     assert things.one(Did, number="551140001000").description == "one"
+
+
+def test_the_columns_of_what_was_applied_stay(client: FlaskClient, norte: Provider) -> None:
+    brought(client, "number,provider\n551140001000,Norte\n")
+    do(client, "apply")
+    import_ = things.one(Import)
+    client.post(f"/imports/{import_.id}/columns", data={"number": "1", "provider_id": "0", "customer_id": "0"})
+    assert things.one(Import).columns == {"number": 0, "provider_id": 1}
+    assert things.one(Import).state == "applied"
 
 
 def test_columns_of_no_concern_are_named(client: FlaskClient, norte: Provider) -> None:
@@ -381,7 +391,7 @@ def test_a_zip_bomb_is_not_unpacked(client: FlaskClient, monkeypatch: pytest.Mon
 
 
 def test_no_file_and_a_file_that_is_too_large(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    response = client.post("/imports/new/dids", data={})
+    response = client.post("/imports/new?kind=dids", data={})
     assert error_at(response.text, "file") == "Choose a file."
     monkeypatch.setattr(reading, "MOST_BYTES", 2_000_000)
     assert send(client, b"number\n" * 200_000).status_code == 302

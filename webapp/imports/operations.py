@@ -39,7 +39,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import cast as cast_
 from sqlalchemy.dialects.postgresql import JSONB, distinct_on
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import FileStorage
 
@@ -57,6 +57,7 @@ log = structlog.get_logger()
 
 PART_BYTES = 512 * 1024
 SHOWN = 20  # Lines of each sort in the preview.
+REMAPPED = ("mapping", "ready", "failed")  # In which states the columns may still be chosen.
 KEEP_DAYS = 7  # What was never applied is then forgotten.
 
 
@@ -81,6 +82,7 @@ def receive(file: FileStorage, kind: str, target_id: uuid.UUID | None, valid_fro
     """Keep a file, and find out what its columns are. Unreadable if it is no table."""
     stream = cast(BinaryIO, file.stream)
     first = reading.first_lines(stream, 4)
+    found = columns(KINDS[kind], first[0])
     import_ = Import(
         id=uuid.uuid4(),
         kind=kind,
@@ -91,7 +93,8 @@ def receive(file: FileStorage, kind: str, target_id: uuid.UUID | None, valid_fro
         language=str(get_locale()),
         valid_from=valid_from,
         header=[[cell.replace("\x00", "")[:200] for cell in cells] for cells in first],
-        columns=columns(KINDS[kind], first[0]),
+        has_header=bool(found),  # A first line that names nothing we know is taken for data, till somebody says so.
+        columns=found,
         total=reading.count(stream),
     )
     import_.state = "mapping" if missing(import_) else "reading"
@@ -190,6 +193,9 @@ def perform(id: uuid.UUID, step: Step, progress: Progress) -> None:
         except store.Refused as refused:
             log.warning("import refused", constraint=refused.constraint)
             _stopped(import_, gettext("Somebody changed what this file is about at the same time. Nothing was done."))
+        except OperationalError as error:
+            log.warning("import stopped", id=str(id), reason=str(error.orig).strip())
+            _stopped(import_, gettext("The database did not do it in time. Nothing was done; try again."))
         except BaseException:
             log.exception("import failed", id=str(id))
             _stopped(import_, gettext("Something went wrong on our side. Nothing was done."))
@@ -481,6 +487,8 @@ def unused(import_: Import) -> list[str]:
 
 def map_columns(import_: Import, chosen: dict[str, str]) -> bool:
     """Take an operator's word for which column is what; False if something that is needed is still missing."""
+    if import_.state not in REMAPPED:
+        return False  # What was applied is undone by what its columns were.
     kind = KINDS[import_.kind]
     wide = max(map(len, import_.header))
     import_.columns = {

@@ -59,9 +59,13 @@ def index() -> Any:
     return render_template("imports/index.html", imports=latest.all(), kinds=KINDS)
 
 
-@bp.route("/new/<any(dids, tariffs, provider_tariffs):kind>", methods=["GET", "POST"])
+@bp.route("/new", methods=["GET", "POST"])
 @permission("imports.write")
-def new(kind: str) -> Any:
+def new() -> Any:
+    """A file with ?kind= of things, for the plan or provider ?target= where they belong to one."""
+    kind = request.args.get("kind", "")
+    if kind not in KINDS:
+        abort(404)
     form, what = ImportForm(), KINDS[kind]
     form.target_id.data = form.target_id.data or request.args.get("target", "")
     if what.targets:
@@ -156,7 +160,7 @@ def columns(id: uuid.UUID) -> Any:
     if not operations.map_columns(import_, dict(request.form.items())):
         flash(gettext("Choose a column for each of the fields that are needed."), "warning")
         return redirect(url_for(".show", id=id))
-    return _go_on(import_, "reading", operations.read, "mapping", "ready", "failed")
+    return _go_on(import_, "reading", operations.read, *operations.REMAPPED)
 
 
 @bp.post("/<uuid:id>/read")
