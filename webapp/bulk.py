@@ -47,7 +47,7 @@ def bulk_page(listing: ListOf, actions: Sequence[Action]) -> Any:
     """The page that asks before something is done to the rows selected, and the deed itself."""
     action = next((action for action in actions if action.name == request.args.get("action")), None) or abort(404)
     back = url_for(".index", **listing.chosen())
-    things = _selected(listing)
+    things = selected(listing)
     if not things:
         flash(gettext("Nothing was selected."), "warning")
         return redirect(back)
@@ -78,7 +78,7 @@ def bulk_page(listing: ListOf, actions: Sequence[Action]) -> Any:
 CHANGED = N_("What you selected has changed in the meantime. Nothing was done; look at it again.")
 
 
-def _selected(listing: ListOf) -> Sequence[Any]:
+def selected(listing: ListOf) -> Sequence[Any]:
     """The rows that were ticked, or all that the filters leave; 404 if they cannot be told."""
     chosen = listing.chosen()
     try:

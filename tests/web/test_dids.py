@@ -435,3 +435,22 @@ def test_the_statements_do_not_grow_with_the_numbers(client: FlaskClient, counti
         client.post("/dids/allocate", data=data | {"count": "50", "number": "551140001005"})
     assert things.count(Did, status="allocated") == 52
     assert len(many) == len(few)
+
+
+def test_all_that_the_filters_of_the_list_leave_are_allocated(client: FlaskClient) -> None:
+    things.dids("551140001000", 3)
+    things.dids("552140002000", 4)
+    trunk = things.trunk()
+    page = client.get("/dids/allocate?all=1&q=5521").text
+    assert "4 numbers chosen." in page
+    data = filled_in(page) | {"customer_id": str(trunk.id)}
+    assert alert(client.post("/dids/allocate", data=data, follow_redirects=True).text) == "4 DIDs allocated."
+    assert things.count(Did, status="allocated") == 4
+
+
+def test_the_list_leads_to_what_is_done_with_many(client: FlaskClient) -> None:
+    things.did()
+    page = client.get("/dids/").text
+    for address in ("/dids/allocate", "/dids/deallocate"):
+        assert f'formaction="{address}"' in page
+    assert 'href="/imports/new?kind=dids"' in page

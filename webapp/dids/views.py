@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload
 
 from webapp import store
-from webapp.bulk import DELETE, Action, bulk_page
+from webapp.bulk import DELETE, Action, bulk_page, selected
 from webapp.customers.models import Customer
 from webapp.details import changes, some
 from webapp.dids import operations
@@ -175,7 +175,8 @@ def end_quarantine(id: uuid.UUID) -> Any:
 def allocate_many() -> Any:
     """Give many to one customer: those chosen in the list (?id=...&id=...), or a range."""
     form = ManyAllocatedForm()
-    choices(form.customer_id, db.session.scalars(select(Customer).order_by(Customer.name)))
+    customers = select(Customer).order_by(Customer.name)
+    choose(form.customer_id, customers, Customer.code, url_for("customers.suggestions"))
     if not _arriving() and form.validate_on_submit():
         count = _attempt_many(form, lambda: operations.allocate_many(form.valid))
         if count:
@@ -221,9 +222,16 @@ def _arriving() -> bool:
 
 
 def _many_page(template: str, form: SchemaForm[Any]) -> Any:
-    chosen = request.values.getlist("id") or [id for id in request.form.get("ids", "").split(",") if id]
+    chosen = _chosen_in_the_list() or [id for id in request.form.get("ids", "").split(",") if id]
     page = render_template(template, form=form, chosen=chosen)
     return page, 422 if form.errors else 200
+
+
+def _chosen_in_the_list() -> list[str]:
+    """The rows that were ticked there, or all that its filters leave."""
+    if request.args.get("all"):
+        return [str(did.id) for did in selected(DIDS)]
+    return request.values.getlist("id")
 
 
 @bp.route("/<uuid:id>/delete", methods=["GET", "POST"])
