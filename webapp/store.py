@@ -35,7 +35,7 @@ log = structlog.get_logger()
 
 CHUNK = 2000  # Things projected at a time in bulk work.
 SECRETS = frozenset({"password", "password_hash", "secret", "token_hash"})
-_UNREMARKABLE = frozenset({"id", "version", "created_at", "updated_at", "regex", "customer_type"})
+_UNREMARKABLE = frozenset({"id", "version", "created_at", "updated_at", "regex", "customer_type", "tokens_valid_from"})
 
 
 class Refused(Exception):

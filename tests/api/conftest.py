@@ -23,21 +23,21 @@ class Program:
             self.headers["Authorization"] = f"Bearer {answer.json['access_token']}"
 
     def get(self, path: str, **query: Any) -> Any:
-        return self._send("GET", path, query_string=query)
+        return self.send("GET", path, query_string=query)
 
     def post(self, path: str, body: Any = None) -> Any:
-        return self._send("POST", path, json=body)
+        return self.send("POST", path, json=body)
 
     def put(self, path: str, body: Any, **query: Any) -> Any:
-        return self._send("PUT", path, json=body, query_string=query)
+        return self.send("PUT", path, json=body, query_string=query)
 
     def patch(self, path: str, body: Any, **query: Any) -> Any:
-        return self._send("PATCH", path, json=body, query_string=query)
+        return self.send("PATCH", path, json=body, query_string=query)
 
     def delete(self, path: str, **query: Any) -> Any:
-        return self._send("DELETE", path, query_string=query)
+        return self.send("DELETE", path, query_string=query)
 
-    def _send(self, method: str, path: str, **values: Any) -> Any:
+    def send(self, method: str, path: str, **values: Any) -> Any:
         g.pop("_login_user", None)  # The tests' own context would keep who asked before.
         g.pop("_flask_babel", None)
         g.pop("settings", None)

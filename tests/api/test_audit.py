@@ -22,12 +22,12 @@ def test_it_works(api: Program) -> None:
     assert len(changed["request_id"]) == 12
 
     for filters, count in (
-        ({"who": "olga"}, 3),
+        ({"who": "olga", "kind": "providers"}, 3),
         ({"who": "ana"}, 0),
         ({"kind": "providers", "action": "update"}, 1),
         ({"q": "sul"}, 2),
         ({"since": dt.datetime.now(dt.UTC) + dt.timedelta(days=1)}, 0),
-        ({"until": dt.datetime.now(dt.UTC) + dt.timedelta(days=1)}, 3),
+        ({"until": dt.datetime.now(dt.UTC) + dt.timedelta(days=1), "kind": "providers"}, 3),
     ):
         assert len(api.get("/audit/", **filters).json["items"]) == count, filters
 

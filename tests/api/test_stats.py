@@ -31,7 +31,7 @@ def test_it_counts(api: Program, viewer: Program, nobody: Program, counting: Cou
     viewer.get("/providers/")  # The first request of a minute lets old counts go besides.
     with counting() as statements:
         answer = viewer.get("/dashboard/stats")
-    assert len(statements) == 3, "who it is, how often it asked, the numbers"
+    assert len(statements) == 4, "who it is, how often it asked, the time zone, the numbers"
     assert answer.json == {
         "customers": 1,
         "extensions": 1,

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from decimal import Decimal
 
 import pytest
 from flask import Flask, g
 from pydantic import ValidationError
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import Session, joinedload, scoped_session
+from sqlalchemy.orm import joinedload
 
 from tests.conftest import Counting
 from tests.engine.tables import asterisk_tables, audit, outbox, query, value
@@ -25,7 +24,6 @@ from webapp.ext import db
 from webapp.extensions.models import Extension
 from webapp.gateways.models import Gateway
 from webapp.providers.models import Provider
-from webapp.tariffs.models import PricePlan, Tariff
 
 SECRETS = ("hush-gateway", "hush-phone", "hush-anew", "hush-user")
 
@@ -168,18 +166,16 @@ def test_a_deleted_thing_is_recorded_as_it_was(provider: Provider) -> None:
     assert before == {"name": "provider", "type": "both", "cost_per_minute": "0.000000"}
 
 
-def test_what_goes_along_with_a_deleted_thing_is_recorded(session: scoped_session[Session]) -> None:
-    plan = PricePlan(name="Retail", tariffs=[Tariff(prefix="55", price_per_minute=Decimal("0.12"))])
-    store.save(plan)
+def test_what_goes_along_with_a_deleted_thing_is_recorded(provider: Provider) -> None:
+    trunk, did = make_trunk("padaria"), make_did("551140001000", provider_id=provider.id)
+    store.save(trunk, did)
+    operations.allocate(did, AllocationSchema(customer_id=trunk.id))
+    operations.deallocate(did)
 
-    store.delete(plan)
+    store.delete(did)
 
-    assert {entry[:3] for entry in audit()} == {
-        ("create", "price_plans", "Retail"),
-        ("create", "tariffs", "55"),
-        ("delete", "price_plans", "Retail"),
-        ("delete", "tariffs", "55"),
-    }
+    gone = {entry[:3] for entry in audit() if entry[0] == "delete"}
+    assert gone == {("delete", "dids", "551140001000"), ("delete", "customer_dids", "551140001000 → padaria")}
 
 
 def test_an_allocation_is_recorded_and_its_end_with_its_time(provider: Provider) -> None:

@@ -317,7 +317,8 @@ def test_a_number_that_was_taken_back_rests(client: FlaskClient) -> None:
     page = client.get(f"/dids/{did.id}").text
     assert "End quarantine" in page
     # A change of the description does not end it.
-    client.post(f"/dids/{did.id}", data=filled_in(page) | {"description": "rests"})
+    page = client.get(f"/dids/{did.id}/edit").text
+    client.post(f"/dids/{did.id}/edit", data=filled_in(page) | {"description": "rests"})
     assert things.one(Did).status == "quarantine"
     data = {"version": "4", "customer_id": str(padaria.id), "destination": ""}
     response = client.post(f"/dids/{did.id}/allocate", data=data)
@@ -417,8 +418,8 @@ def test_those_chosen_in_the_list(client: FlaskClient) -> None:
 def test_many_or_none(client: FlaskClient, acme: Customer, number: str, count: str, message: str) -> None:
     _, second, third = things.dids(count=3)
     things.allocate(second, acme, "100")
-    page = client.get(f"/dids/{third.id}").text
-    client.post(f"/dids/{third.id}", data=filled_in(page) | {"status": "blocked"}, follow_redirects=True)
+    page = client.get(f"/dids/{third.id}/edit").text
+    client.post(f"/dids/{third.id}/edit", data=filled_in(page) | {"status": "blocked"}, follow_redirects=True)
     data = {"number": number, "count": count, "customer_id": str(things.trunk("padaria").id)}
     response = client.post("/dids/allocate", data=data)
     assert response.status_code == 422

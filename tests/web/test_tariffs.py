@@ -38,7 +38,7 @@ def shown(client: FlaskClient, plan: PricePlan, **query: str) -> list[str]:
     """The rows of a plan's list, without the days, which stand in each of them."""
     page = client.get(path(plan), query_string=query)
     assert page.status_code == 200
-    return [re.sub(r" \d+/\d+/\d+, \d+:\d+\s[AP]M", "", row) for row in rows(page.text)]
+    return [re.sub(r" \d{4}-\d\d-\d\d \d\d:\d\d", "", row) for row in rows(page.text)]
 
 
 # ---- price plans
@@ -150,7 +150,7 @@ TYPED = {
     "connect_fee": "0",
     "minimum_seconds": "30",
     "increment_seconds": "6",
-    "valid_from": "31/12/2025 22:30",
+    "valid_from": "2025-12-31 22:30",
 }
 
 

@@ -96,8 +96,8 @@ def test_a_name_is_only_a_name(admin: FlaskClient) -> None:
 
 
 def test_only_admins_see_it(client: FlaskClient, viewer: FlaskClient, admin: FlaskClient) -> None:
-    assert 'href="/tokens/"' in admin.get("/").text
+    assert 'href="/tokens/"' in admin.get("/settings/").text
     for browser in (client, viewer):
-        assert 'href="/tokens/"' not in browser.get("/").text
+        assert 'href="/tokens/"' not in browser.get("/settings/").text
         assert browser.get("/tokens/").status_code == 403
         assert browser.post("/tokens/new", data={"name": "x"}).status_code == 403

@@ -16,7 +16,7 @@ from webapp.permissions import public
 
 
 class Credentials(BaseModel):
-    model_config = ConfigDict(json_schema_extra={"examples": [{"username": "olga", "password": "correct horse"}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"username": "olga", "password": "a long pass phrase"}]})
 
     username: str = Field(min_length=1, max_length=80)
     password: str = Field(min_length=1, max_length=200)

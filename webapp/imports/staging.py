@@ -108,8 +108,8 @@ def _amount(text: str) -> str:
     """1.234,56 and 1,234.56 are both 1234.56: of two signs the last one is the decimal sign."""
     text = text.removeprefix("R$").lstrip()
     if "," in text and "." in text:
-        return text.replace(".", "") if text.rfind(",") > text.rfind(".") else text.replace(",", "")
-    return text
+        text = text.replace(".", "") if text.rfind(",") > text.rfind(".") else text.replace(",", "")
+    return text.replace(",", ".")
 
 
 def _one(import_: Import, kind: Kind, context: dict[str, Any], values: Any, payload: dict[str, Any]) -> str:
