@@ -156,6 +156,8 @@ def test_did(page: Page, site: Site, language: str) -> None:
     expect(page.get_by_text(say("goes to the trunk"))).to_be_visible()
 
     page.get_by_role("button", name=say("Take back")).click()
+    assert message(page) == say("DID %(number)s was taken back.", number=first)
+    page.get_by_role("button", name=say("End quarantine")).click()
     assert message(page) == say("DID %(number)s is free again.", number=first)
     assert [cells.split("\t")[:2] for cells in page.locator("tbody").first.locator("tr").all_inner_texts()] == [
         [TRUNK, ""],
