@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, StorageState, sync_playwright
 
 from deploy.embedded.postgres import Postgres
-from tests.browser.live import USERS, Site, chromium, listen, serve, sign_in
+from tests.browser.live import ADMINS, USERS, Site, chromium, listen, serve, sign_in
 
 
 @pytest.fixture(scope="package")
@@ -27,12 +27,12 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def cookies(browser: Browser, site: Site) -> dict[str, StorageState]:
-    """Who is signed in, for each language: signing in is slow on purpose, so it is done once."""
+    """Of everybody who is signed in, by user name: signing in is slow on purpose, so it is done once."""
     found = {}
-    for language in USERS:
+    for username in (*USERS.values(), *ADMINS.values()):
         with browser.new_context() as context:
-            sign_in(context.new_page(), site, language)
-            found[language] = context.storage_state()
+            sign_in(context.new_page(), site, username)
+            found[username] = context.storage_state()
     return found
 
 
@@ -47,15 +47,30 @@ def page(
     browser: Browser, cookies: dict[str, StorageState], site: Site, request: pytest.FixtureRequest
 ) -> Iterator[Page]:
     """A page in which the operator is signed in, who reads `language` where the test asks for that, else English."""
-    chosen = request.getfixturevalue("language") if "language" in request.fixturenames else "en"
-    with browser.new_context(storage_state=cookies[chosen], base_url=site.url, reduced_motion="reduce") as context:
-        yield from _watched(context.new_page())
+    yield from _signed_in(browser, cookies[USERS[_language(request)]], site)
+
+
+@pytest.fixture
+def admin(
+    browser: Browser, cookies: dict[str, StorageState], site: Site, request: pytest.FixtureRequest
+) -> Iterator[Page]:
+    """The same of the administrator."""
+    yield from _signed_in(browser, cookies[ADMINS[_language(request)]], site)
 
 
 @pytest.fixture
 def stranger(browser: Browser, site: Site) -> Iterator[Page]:
     """A page in which nobody is signed in."""
     with browser.new_context(locale="en", base_url=site.url, reduced_motion="reduce") as context:
+        yield from _watched(context.new_page())
+
+
+def _language(request: pytest.FixtureRequest) -> str:
+    return str(request.getfixturevalue("language")) if "language" in request.fixturenames else "en"
+
+
+def _signed_in(browser: Browser, cookies: StorageState, site: Site) -> Iterator[Page]:
+    with browser.new_context(storage_state=cookies, base_url=site.url, reduced_motion="reduce") as context:
         yield from _watched(context.new_page())
 
 

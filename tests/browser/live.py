@@ -34,6 +34,7 @@ CHROMIUM = "/usr/bin/chromium"
 # Without these a browser in a container does not start, or calls home.
 ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
 USERS = {"en": "olga", "pt_BR": "otavio"}  # An operator for each language.
+ADMINS = {"en": "ada", "pt_BR": "adriana"}  # And an administrator.
 
 T = TypeVar("T")
 
@@ -62,15 +63,16 @@ class Site:
 
 @contextmanager
 def serve(database_url: str) -> Iterator[Site]:
-    """The product on a free port, with the demonstration and one operator for each language."""
+    """The product on a free port, with the demonstration, and an operator and an administrator for each language."""
     app = create_app(settings(database_url))
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     with app.app_context():
         demonstration.seed()
-        for language, username in USERS.items():
-            user = User(username=username, role="operator", language=language)
-            user.set_password(PASSWORD)
-            store.save(user)
+        for role, names in (("operator", USERS), ("admin", ADMINS)):
+            for language, username in names.items():
+                user = User(username=username, role=role, language=language)
+                user.set_password(PASSWORD)
+                store.save(user)
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, name="site")
     thread.start()
@@ -93,10 +95,9 @@ def chromium(playwright: Playwright) -> Iterator[Browser]:
         browser.close()
 
 
-def sign_in(page: Page, site: Site, language: str = "en") -> None:
-    """Sign in as the operator who reads this language."""
+def sign_in(page: Page, site: Site, username: str) -> None:
     page.goto(f"{site.url}/login")
-    fill(page, username=USERS[language], password=PASSWORD)
+    fill(page, username=username, password=PASSWORD)
     submit(page)
     page.wait_for_url(f"{site.url}/")
 

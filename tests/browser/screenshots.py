@@ -9,7 +9,7 @@ from typing import Literal
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from schema import migrate
-from tests.browser.live import Site, chromium, every_page, serve, shot, sign_in, submit
+from tests.browser.live import ADMINS, Site, chromium, every_page, serve, shot, sign_in, submit
 from tests.calls.exchange import private_postgres
 
 SIZES = {"desk": (1280, 800), "phone": (390, 844)}
@@ -42,7 +42,7 @@ def pictures(browser: Browser, site: Site, target: Path, language: str) -> None:
             suffix = f"{size}.{theme}.{language}.png"
             page.goto(f"{site.url}/login")
             shot(page, target / f"login.{suffix}")
-            sign_in(page, site, language)
+            sign_in(page, site, ADMINS[language])
             for name, address in every_page(site).items():
                 page.goto(site.url + address)
                 shot(page, target / f"{name}.{suffix}")
