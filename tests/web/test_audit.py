@@ -211,11 +211,11 @@ def test_the_file_holds_what_the_page_shows_and_more(client: FlaskClient) -> Non
     things.provider("=1+1")
     answer = client.get("/audit/export?kind=customers&q=customer")
     assert answer.headers["Content-Disposition"].startswith('attachment; filename="audit-20')
-    found = list(csv.DictReader(io.StringIO(answer.text)))
+    found = list(csv.DictReader(io.StringIO(answer.text.removeprefix("\ufeff"))))
     assert [row["label"] for row in found] == [f"customer {n}" for n in range(2500, 0, -1)]
     assert found[0]["at"] == "2026-01-03T05:40:00+00:00"
     assert found[0]["after"] == '{"name": "new2500"}'
-    [provider] = csv.DictReader(io.StringIO(client.get("/audit/export?kind=providers").text))
+    [provider] = csv.DictReader(io.StringIO(client.get("/audit/export?kind=providers").text.removeprefix("\ufeff")))
     assert provider["label"] == "'=1+1"
 
 
