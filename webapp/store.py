@@ -33,6 +33,7 @@ from webapp.settings.models import Node, OutboxEntry
 
 log = structlog.get_logger()
 
+NOTHING = uuid.UUID(int=0)  # What an audit entry is about that is about no thing of ours.
 CHUNK = 2000  # Things projected at a time in bulk work.
 SECRETS = frozenset({"password", "password_hash", "secret", "token_hash"})
 _UNREMARKABLE = frozenset({"id", "version", "created_at", "updated_at", "regex", "customer_type", "tokens_valid_from"})
@@ -157,7 +158,7 @@ def aside(statement: Update) -> int:
 
 def repair() -> Receipt:
     """Set Asterisk's tables right where they are not what the stored things make of them."""
-    return _guarded(lambda session: _write(session, check.wanted(session)))
+    return _guarded(_repair)
 
 
 def _commit() -> Receipt:
@@ -266,9 +267,20 @@ def _carry_out(
     return _write(session, wanted)
 
 
+def _repair(session: Session) -> Receipt:
+    changes = sync(session, check.wanted(session))
+    if changes:
+        record("repair", "asterisk", NOTHING, "Asterisk", rows=len(changes))
+    return _finish(session, changes)
+
+
 def _write(session: Session, wanted: Mapping[str, Iterable[Row]]) -> Receipt:
     """Asterisk's rows, the outbox and the commit."""
-    changes = sync(session, wanted)
+    return _finish(session, sync(session, wanted))
+
+
+def _finish(session: Session, changes: list[Change]) -> Receipt:
+    """The outbox and the commit."""
     todo = orders(changes)
     _enqueue(session, todo)
     session.commit()

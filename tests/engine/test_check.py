@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.orm import Session, scoped_session
 
 from tests.conftest import Counting
-from tests.engine.tables import NAMES, Tables, asterisk_tables, execute, outbox, query, value
+from tests.engine.tables import NAMES, Tables, asterisk_tables, audit, execute, outbox, query, value
 from tests.factories import make_customer, make_did, make_extension, make_gateway, make_trunk
 from webapp import store
 from webapp.asterisk.check import check
@@ -160,6 +160,18 @@ def test_a_repair_is_told_to_the_nodes() -> None:
         ("pbx1", "refresh_endpoint", "gateway-SP"),
         ("pbx2", "refresh_endpoint", "gateway-SP"),
     ]
+
+
+@pytest.mark.usefixtures("carrier")
+def test_a_repair_is_in_the_audit_log() -> None:
+    entries = len(audit())
+    execute("UPDATE asterisk.ps_endpoints SET context = 'tampered' WHERE id = 'gateway-SP'")
+    execute("DELETE FROM asterisk.ps_aors WHERE id = 'gateway-SP'")
+
+    store.repair()
+    store.repair()  # Nothing was wrong then, so there is nothing to tell.
+
+    assert audit()[entries:] == [("repair", "asterisk", "Asterisk", {}, {"rows": 2})]
 
 
 @pytest.mark.usefixtures("carrier")

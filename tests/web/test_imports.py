@@ -21,6 +21,7 @@ from tests.web.html import alert, error_at, rows
 from webapp import store
 from webapp.accounts.models import AuditEntry
 from webapp.customers.models import Customer
+from webapp.dids import operations as dids
 from webapp.dids.models import Allocation, Did
 from webapp.ext import db
 from webapp.imports import operations, reading
@@ -529,3 +530,35 @@ def test_the_refusals_are_those_of_the_form(client: FlaskClient, norte: Provider
         "11 status quarantine Only a number that is taken back goes into quarantine.",
     ]
     assert counts(page) == {"Rejected": 10}
+
+
+# ---- what we write ourselves
+
+
+@pytest.mark.parametrize("language", ["en", "pt_BR"])
+def test_what_the_list_exports_comes_in_unchanged(client: FlaskClient, acme: Customer, language: str) -> None:
+    sul = things.provider("Sul")
+    things.provider("sul")  # Another one: where two names differ by their capitals only, the capitals decide.
+    risky = things.provider("=Nordeste")
+    gateway = things.gateway("GW1", provider_id=sul.id)
+    _, held, given, resting = things.dids("551140001000", 4, provider_id=sul.id, gateway_id=gateway.id)
+    things.allocate(held, acme, "100")
+    things.allocate(given, things.trunk("padaria"))
+    things.allocate(resting, acme, "100")
+    dids.deallocate(db.session.get_one(Did, resting.id))
+    db.session.commit()
+    for number, words in enumerate(["=1+1", "-5", "'@x", 'it\'s, or; "so"', "'plain'", "São João \\N", "+55 11"]):
+        things.did(f"55114000200{number}", provider_id=risky.id, description=words)
+    things.did("551140003000", provider_id=sul.id, status="blocked")
+    things.did("551140003001", provider_id=sul.id, status="reserved", description="")
+    client.post("/language", data={"language": language})
+
+    page = brought(client, client.get("/dids/export.csv").data)
+
+    assert things.one(Import).counts == {"new": 0, "changed": 0, "unchanged": 13, "rejected": 0, "below_cost": 0}, page
+
+
+def test_a_sign_that_keeps_a_cell_from_being_a_formula_is_not_stored(client: FlaskClient, norte: Provider) -> None:
+    brought(client, "number,provider,description\n551140001000,Norte,'=1+1\n551140001001,Norte,'tis\n")
+    do(client, "apply")
+    assert [things.one(Did, number=f"55114000100{n}").description for n in range(2)] == ["=1+1", "'tis"]

@@ -70,6 +70,9 @@ ACTIONS = {
     "create": N_("Created"),
     "update": N_("Changed"),
     "delete": N_("Deleted"),
+    "import": N_("Imported"),
+    "undo import": N_("Import undone"),
+    "repair": N_("Repaired"),
     "reveal": N_("Secret shown"),
 }
 # What columns are called that no schema has a field for.

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
-import io
-import json
 import uuid
-from collections.abc import Iterator
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, Response, abort, render_template, request, stream_with_context, url_for
+from flask import Blueprint, abort, render_template, request, url_for
 from flask_babel import get_timezone
-from sqlalchemy import Select
 
 from webapp.accounts.models import AuditEntry
 from webapp.audit import operations
 from webapp.audit.operations import ACTIONS, KINDS, Filters, Key
-from webapp.ext import db
+from webapp.export import csv_of
 from webapp.paging import PAGE, Page
 from webapp.permissions import permission
 
@@ -63,37 +58,8 @@ def index() -> Any:
 @permission("audit.read")
 def export() -> Any:
     """All entries that the filters leave as CSV, streamed as they are read; moments in UTC, values as stored."""
-    query = operations.wanted(_filters()).with_only_columns(*COLUMNS).execution_options(yield_per=1000)
-    today = dt.datetime.now(get_timezone()).date()
-    return Response(
-        stream_with_context(_lines(query)),
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="audit-{today}.csv"'},
-    )
-
-
-def _lines(query: Select[Any]) -> Iterator[str]:
-    """The file in pieces. The query begins here, for the session of the view is over when the answer is sent."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer)
-    writer.writerow([column.key for column in COLUMNS])
-    for entries in db.session.execute(query).partitions():
-        writer.writerows(map(_cell, entry) for entry in entries)
-        yield buffer.getvalue()
-        buffer.seek(0)
-        buffer.truncate()
-    yield buffer.getvalue()
-
-
-def _cell(value: Any) -> str:
-    match value:
-        case dt.datetime():
-            return value.astimezone(dt.UTC).isoformat(timespec="seconds")
-        case dict():
-            return json.dumps(value, ensure_ascii=False)
-    text = str(value)
-    # A spreadsheet would take these for a formula.
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else text
+    query = operations.wanted(_filters()).with_only_columns(*COLUMNS)
+    return csv_of(query, [column.key for column in COLUMNS], "audit")
 
 
 # ---- what was asked for

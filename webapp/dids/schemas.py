@@ -87,8 +87,11 @@ def _known(what: str, message: str) -> Callable[[Any, ValidationInfo], Any]:
 
     def look_up(value: Any, info: ValidationInfo) -> Any:
         names: dict[str, Any] = (info.context or {}).get(what, {})
-        if value is None or value.strip().casefold() in names:
-            return value and names[value.strip().casefold()]
+        if value is None:
+            return None
+        for written in (value.strip(), value.strip().casefold()):
+            if written in names:
+                return names[written]
         raise refuse(message)
 
     return look_up

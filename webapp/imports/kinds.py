@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -119,8 +120,10 @@ class Kind:
 
 
 def by_name(kind: Any, name: Any) -> dict[str, uuid.UUID]:
-    """Name in small letters -> id."""
-    return {text.casefold(): id for text, id in db.session.execute(select(name, kind.id))}
+    """Name -> id, as it is written, and in small letters where no other name is the same then."""
+    names: dict[str, uuid.UUID] = dict(db.session.execute(select(name, kind.id)).all())
+    alike = Counter(map(str.casefold, names))
+    return {text.casefold(): id for text, id in names.items() if alike[text.casefold()] == 1} | names
 
 
 # ---- DIDs
