@@ -75,7 +75,7 @@ def _call(customer: Customer, n: int) -> None:
     db.session.commit()
 
 
-@pytest.mark.parametrize(("make", "most"), [(_customer, 8), (_provider, 11), (_gateway, 8), (_extension, 5), (_did, 5)])
+@pytest.mark.parametrize(("make", "most"), [(_customer, 9), (_provider, 12), (_gateway, 9), (_extension, 6), (_did, 6)])
 def test_what_a_page_costs_does_not_depend_on_how_much_belongs_to_it(
     client: FlaskClient, counting: Counting, monkeypatch: pytest.MonkeyPatch, make: Callable[[int], str], most: int
 ) -> None:
