@@ -25,6 +25,7 @@ AREAS = (
     "gateways",
     "routes",
     "tariffs",
+    "calls",
     "imports",
     "tokens",
     "audit",

@@ -159,7 +159,7 @@ def resource(
     def index(query: Any) -> Response:
         """In pages: `next_cursor` leads to the next one."""
         if listing:
-            return _narrowed(one, listing, query)
+            return narrowed_list(one, listing, query)
         wanted = select(kind).options(*options).where(*matches(*search), *narrowed(query))
         things, following = page(wanted, order, query)
         return listed(one, things, following)
@@ -201,7 +201,7 @@ def resource(
             return conflict(gettext(CHANGED_MEANWHILE))
         return make_response("", 204)
 
-    index.__annotations__["query"] = _query(area, listing) if listing else asked
+    index.__annotations__["query"] = query_of(area, listing) if listing else asked
     create.__annotations__["body"] = replace.__annotations__["body"] = schema
     change.__annotations__["body"] = _partial(schema)
     many_rule, one_rule = f"/{area}/", f"/{area}/<uuid:id>"
@@ -252,12 +252,12 @@ def single(area: str, schema: type[Schema], find: Callable[[], Managed]) -> None
 # ---- answers
 
 
-def shown(answer: type[Answer], thing: Managed) -> dict[str, Any]:
+def shown(answer: type[BaseModel], thing: Any) -> dict[str, Any]:
     """A thing as JSON; amounts are texts, so that nobody rounds them."""
     return dict(to_jsonable_python({name: getattr(thing, name) for name in answer.model_fields}))
 
 
-def listed(answer: type[Answer], things: Sequence[Managed], following: str | None = None) -> Response:
+def listed(answer: type[BaseModel], things: Sequence[Any], following: str | None = None) -> Response:
     return jsonify(items=[shown(answer, thing) for thing in things], next_cursor=following)
 
 
@@ -345,12 +345,12 @@ def _partial(schema: type[Schema]) -> type[BaseModel]:
 _Cursor = TypeAdapter(list[str])
 
 
-def _query(area: str, listing: ListOf) -> type[Listing]:
+def query_of(area: str, listing: ListOf) -> type[Listing]:
     """How to ask for this list: what it may be sorted and narrowed by besides."""
     sorts = [sign + column.name for column in listing.columns for sign in ("", "-")]
     fields: dict[str, Any] = {
         "sort": (Literal[("", *sorts)], Field("", description="The column, with a minus for downwards.")),
-        **{filter.name: (_values(filter), Field("")) for filter in listing.filters},
+        **{filter.name: (_values(filter), Field("", description=filter.hint or None)) for filter in listing.filters},
     }
     return create_model(f"{area.title()}Query", __base__=Listing, **fields)
 
@@ -359,7 +359,8 @@ def _values(filter: Filter) -> Any:
     return Literal[("", *filter.words)] if filter.words else str
 
 
-def _narrowed(answer: type[Answer], listing: ListOf, query: Any) -> Response:
+def narrowed_list(answer: type[BaseModel], listing: ListOf, query: Any) -> Response:
+    """The part of a list that was asked for by its query_of()."""
     try:
         wanted = listing.narrow(listing.query, query.model_dump())
     except NoSuch as wrong:

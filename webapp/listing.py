@@ -7,6 +7,7 @@ An area says in its lists.py what its list is, and in views.py has three short v
         options=[contains_eager(Gateway.provider)],           so that a page takes one query
         columns=[Column("name", lazy_gettext("Name"), Gateway.name), ...],       ?sort=name, or -name for downwards
         order=[Gateway.name],                                 unique together; decides among equals, and is the default
+        default="-created_at",                                what it begins with, if not as `order`
         search=[Gateway.name, Provider.name],                 ?q=
         filters=[Filter("enabled", ..., Gateway.enabled, words=STATES), ...],    ?enabled=true
         export={"name": Gateway.name, "provider": Provider.name, ...},           the columns of the CSV file
@@ -21,6 +22,7 @@ and in api.py gives it to resource(..., listing=GATEWAYS). What a list is sorted
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,7 +33,7 @@ from flask_babel import lazy_gettext
 from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.sql.base import ExecutableOption
 
-from webapp import paging
+from webapp import paging, typed
 from webapp.ext import Managed, db
 
 Expression = paging.Column
@@ -61,6 +63,7 @@ class DrawnFilter:
     label: Any
     value: str
     options: list[tuple[str, Any]] | None
+    type: str = "text"  # Of the field.
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,11 @@ class Filter:
     column: Expression
     words: Mapping[str, Any] = field(default_factory=dict)  # Its values, and the words for them; or ...
     things: type[Managed] | None = None  # ... what it refers to by its id: all of these are offered.
+
+    @property
+    def hint(self) -> str:
+        """What programs are told of its values."""
+        return ""
 
     def condition(self, value: str) -> ColumnElement[bool]:
         """ValueError if there cannot be such a value."""
@@ -111,6 +119,26 @@ class TypedFilter(Filter):
         return DrawnFilter(self.name, self.label, value, None)
 
 
+@dataclass(frozen=True, kw_only=True)
+class PeriodFilter(Filter):
+    """From a day on, or to the end of one: days where the operator is. Programs may give a moment instead."""
+
+    end: bool = False
+
+    @property
+    def hint(self) -> str:
+        first = "Before this moment, or to the end of this day" if self.end else "From this moment or day on"
+        return f"{first}: ISO 8601, a moment with its offset, days in the company's time zone."
+
+    def condition(self, value: str) -> ColumnElement[bool]:
+        moment = _moment(value, days=1 if self.end else 0)
+        wanted: ColumnElement[bool] = self.column < moment if self.end else self.column >= moment
+        return wanted
+
+    def drawn(self, value: str) -> DrawnFilter:
+        return DrawnFilter(self.name, self.label, value[:10], None, "date")
+
+
 @dataclass(frozen=True)
 class Head:
     """The head of a column: where a click leads, and how the list is sorted by it now."""
@@ -141,6 +169,7 @@ class ListOf:
     options: Sequence[ExecutableOption] = ()
     number: Expression | None = None  # The column of telephone numbers, which are found as they are shown.
     filters: Sequence[Filter] = ()
+    default: str = ""  # What it is sorted by unless a reader wants it otherwise, as in ?sort=; else by `order`.
     export: Mapping[str, Expression] = field(default_factory=dict)
 
     @property
@@ -166,6 +195,7 @@ class ListOf:
 
     def keys(self, sort: str) -> tuple[list[Expression], bool]:
         """What the list is sorted by, unique together, and whether downwards. NoSuch if there is no such column."""
+        sort = sort or self.default
         if not sort:
             return list(self.order), False
         for column in self.columns:
@@ -208,7 +238,7 @@ class ListOf:
 
     def _head(self, column: Column, chosen: Mapping[str, Any]) -> Head:
         """A click sorts upwards by the column; one on the column that the list is sorted by turns it round."""
-        sort = chosen.get("sort", "")
+        sort = chosen.get("sort", self.default)
         if not sort and column.keys[0] is self.order[0]:
             sort = column.name
         directions = {column.name: "ascending", f"-{column.name}": "descending"}
@@ -222,6 +252,20 @@ class NoSuch(ValueError):
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self.name = name
+
+
+def _moment(text: str, days: int) -> dt.datetime:
+    """A moment; for a day its beginning, `days` later. ValueError if it is neither."""
+    try:
+        day = dt.date.fromisoformat(text)
+    except ValueError:
+        moment = dt.datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            raise
+        return moment
+    if not 1970 <= day.year <= 9000:
+        raise ValueError(text)
+    return dt.datetime.combine(day + dt.timedelta(days), dt.time(), typed.zone())
 
 
 def _is_id(text: str) -> bool:

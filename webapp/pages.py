@@ -77,6 +77,7 @@ NAVIGATION = (
     Entry("gateways.index", lazy_gettext("Gateways"), "server-2"),
     Entry("routes.index", lazy_gettext("Routes"), "route"),
     Entry("tariffs.index", lazy_gettext("Tariffs"), "coins"),
+    Entry("reports.index", lazy_gettext("Reports"), "chart-bar"),
     Entry("imports.index", lazy_gettext("Imports"), "upload"),
     Entry("settings.index", lazy_gettext("Settings"), "settings", tabs=SETTINGS),
 )

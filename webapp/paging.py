@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import abort, request, url_for
-from sqlalchemy import ColumnElement, Select, or_, tuple_
+from sqlalchemy import ColumnElement, Select, inspect, or_, tuple_
 from sqlalchemy.exc import DataError
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -66,9 +66,9 @@ def keyset(
     order = [key.desc() if descending else key for key in keys]
     query = query.order_by(*order).limit(limit + 1)
     if things is not None:
-        id = query.column_descriptions[0]["entity"].id
-        found = query.with_only_columns(id, maintain_column_froms=True).correlate(None)
-        query = things.where(id.in_(found)).order_by(*order)
+        id = inspect(query.column_descriptions[0]["entity"]).primary_key
+        found = query.with_only_columns(*id, maintain_column_froms=True).correlate(None)
+        query = things.where(tuple_(*id).in_(found)).order_by(*order)
     labelled = [key.label(f"key_{n}") for n, key in enumerate(keys)]
     try:
         rows = db.session.execute(query.add_columns(*labelled)).all()

@@ -41,6 +41,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "tokens.write": _ADMINS,
     "extensions.reveal": _WRITERS,  # Secrets are shown to who sets up phones, and to nobody by the way.
     "gateways.reveal": _ADMINS,
+    "reports.read": _READERS,
     "realtime.read": _READERS,
     "search": _READERS,
     "session": _READERS,  # What everybody may do for himself who is signed in: his profile, signing out.

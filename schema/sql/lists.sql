@@ -1,3 +1,6 @@
 -- A hundred thousand numbers in other orders than by number, a page at a time.
 CREATE INDEX ix_dids_status_number ON public.dids (status, number);
 CREATE INDEX ix_dids_description_number ON public.dids (description, number);
+
+-- Calls, the latest first.
+CREATE INDEX ix_calls_started ON public.calls (started_at, id);

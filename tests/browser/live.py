@@ -225,6 +225,7 @@ def every_page(site: Site) -> dict[str, str]:
             "audit": "/audit/",
             "dids-allocate-many": "/dids/allocate",
             "dids-deallocate-many": "/dids/deallocate",
+            "reports": "/reports/",
             "imports": "/imports/",
             "imports-new-dids": "/imports/new?kind=dids",
             "imports-new-tariffs": "/imports/new?kind=tariffs",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import io
 import re
 import uuid
 from collections.abc import Callable
+from decimal import Decimal
 from html import unescape
 
 import pytest
@@ -17,6 +19,7 @@ from tests.conftest import Counting
 from tests.web import things
 from tests.web.html import rows
 from webapp import export, paging, store
+from webapp.calls.models import Call
 from webapp.customers.models import Customer
 from webapp.dids import operations
 from webapp.dids.models import Did
@@ -79,6 +82,30 @@ def _dids(numbers: range) -> None:
         operations.allocate(did, AllocationSchema(customer_id=customer_id, destination="100"))
 
 
+def _calls(numbers: range) -> None:
+    gateways, customers = _gateways(numbers), _customers(numbers)
+    for n, gateway_id, customer_id in zip(numbers, gateways, customers, strict=True):
+        db.session.add(
+            Call(
+                started_at=things.START - dt.timedelta(days=n // 2),
+                node="n1",
+                uniqueid=str(n),
+                sequence=1,
+                direction="outbound",
+                disposition="ANSWERED",
+                customer_id=customer_id if n % 3 else None,
+                gateway_id=gateway_id if n % 4 else None,
+                src=f"551130{n:06}",
+                dst=f"551140{n:06}",
+                duration=n % 5,
+                billsec=n % 3,
+                cost=Decimal(n % 7) / 100,
+                price=Decimal(n % 4) / 100,
+            )
+        )
+    db.session.commit()
+
+
 # area -> how to make things number such to such, and how many rows each of them has in the list.
 LISTS: dict[str, tuple[Callable[[range], object], int]] = {
     "providers": (_providers, 1),
@@ -87,7 +114,9 @@ LISTS: dict[str, tuple[Callable[[range], object], int]] = {
     "extensions": (_extensions, 2),
     "routes": (_routes, 1),
     "dids": (_dids, 1),
+    "reports": (_calls, 1),
 }
+FILES = {"reports": "calls"}  # What a file is called, where it is not as its list.
 EVERY_LIST = pytest.mark.parametrize("area", LISTS)
 
 
@@ -113,7 +142,7 @@ def test_a_long_list_has_pages(client: FlaskClient, area: str) -> None:
     assert [len(page) for page in pages] == [50, 50, 20]
     everything = [row for page in pages for row in page]
     assert len(set(everything)) == 120
-    if area != "routes":  # These are in the order of their priority.
+    if area not in ("routes", "reports"):  # These are in the order of their priority, and the latest first.
         assert everything == sorted(everything)
 
 
@@ -416,7 +445,7 @@ def test_who_may_look_may_export_and_no_secret_is_in_the_file(viewer: FlaskClien
     for area in LISTS:
         answer = viewer.get(f"/{area}/export.csv")
         assert answer.status_code == 200
-        assert f'filename="{area}-2' in answer.headers["Content-Disposition"]
+        assert f'filename="{FILES.get(area, area)}-2' in answer.headers["Content-Disposition"]
         assert "hush" not in answer.text
         assert "secret" not in answer.text
         assert f'href="/{area}/export.csv' in viewer.get(f"/{area}/").text or not rows(viewer.get(f"/{area}/").text)

@@ -47,6 +47,7 @@ MAY: dict[str, frozenset[str]] = {
     "audit.read": WRITERS,
     "extensions.reveal": WRITERS,
     "gateways.reveal": ADMINS,
+    "reports.read": EVERYBODY,
     "realtime.read": EVERYBODY,
     "search": EVERYBODY,
     "session": EVERYBODY,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -10,6 +11,7 @@ from flask import current_app
 from sqlalchemy import func, select, text
 
 from webapp import store
+from webapp.calls.models import Call
 from webapp.customers.models import Customer
 from webapp.dialling.models import NumberRule
 from webapp.dids import operations
@@ -111,6 +113,15 @@ def asterisk(question: str, **values: Any) -> Any:
     answer = db.session.scalar(text(question), values)
     _let_go()
     return answer
+
+
+def call(started_at: dt.datetime = START, **values: Any) -> Call:
+    """A rated leg, as the database writes it where call records come in."""
+    made = {"direction": "outbound", "disposition": "ANSWERED", "duration": 70, "billsec": 65, **values}
+    call = Call(started_at=started_at, node="n1", uniqueid=str(uuid.uuid4()), sequence=1, **made)
+    db.session.add(call)
+    db.session.commit()
+    return call
 
 
 def edit_path(thing: Managed) -> str:

@@ -6,11 +6,17 @@ import datetime as dt
 import uuid
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Index, Numeric, UniqueConstraint, func, select
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
 
 from webapp.ext import Base, db
+
+if TYPE_CHECKING:
+    from webapp.customers.models import Customer
+    from webapp.gateways.models import Gateway
+    from webapp.providers.models import Provider
 
 
 class Call(Base):
@@ -37,10 +43,21 @@ class Call(Base):
     billsec: Mapped[int]
     cost: Mapped[Decimal] = mapped_column(Numeric(12, 6), server_default="0")
     price: Mapped[Decimal] = mapped_column(Numeric(12, 6), server_default="0")
+    margin: Mapped[Decimal] = column_property(price - cost)
+
+    # No keys of the database: a call stays when whom it was carried for is gone.
+    customer: Mapped[Customer | None] = relationship(
+        primaryjoin="foreign(Call.customer_id) == Customer.id", viewonly=True
+    )
+    provider: Mapped[Provider | None] = relationship(
+        primaryjoin="foreign(Call.provider_id) == Provider.id", viewonly=True
+    )
+    gateway: Mapped[Gateway | None] = relationship(primaryjoin="foreign(Call.gateway_id) == Gateway.id", viewonly=True)
 
     __table_args__ = (
         UniqueConstraint("node", "uniqueid", "sequence", "started_at", name="uq_calls_leg"),
         Index("ix_calls_customer", "customer_id", "started_at"),
+        Index("ix_calls_started", "started_at", "id"),
         {"postgresql_partition_by": "RANGE (started_at)"},
     )
 
