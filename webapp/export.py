@@ -9,17 +9,23 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
-from collections.abc import Iterable, Iterator
+import json
+import re
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
 from flask import Response, abort, stream_with_context
 from flask_babel import get_locale, get_timezone
+from sqlalchemy import Select
+from sqlalchemy.orm import Session
 
 from webapp.ext import db
 from webapp.listing import ListOf, NoSuch
 
 ROWS = 1000  # Read and sent at a time.
+# What begins a formula. Before it any quotation marks, so that each text can be told from the one it was made of.
+_FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
 
 
 def csv_file(listing: ListOf, name: str) -> Response:
@@ -29,27 +35,35 @@ def csv_file(listing: ListOf, name: str) -> Response:
         query = listing.sort(listing.narrow(listing.query, chosen), chosen.get("sort", ""))
     except NoSuch:
         abort(404)
-    query = query.with_only_columns(*listing.export.values(), maintain_column_froms=True)
-    rows = db.session.execute(query, execution_options={"yield_per": ROWS})
+    columns = query.with_only_columns(*listing.export.values(), maintain_column_froms=True)
+    return csv_of(columns, list(listing.export), name)
+
+
+def csv_of(query: Select[Any], heads: Sequence[str], name: str) -> Response:
+    """What a query finds as the file `name`-<today>.csv, a column below each head."""
     today = dt.datetime.now(get_timezone()).date()
     return Response(
-        stream_with_context(_lines(list(listing.export), rows.partitions(), comma=str(get_locale()).startswith("pt"))),
+        stream_with_context(_lines(query, heads, comma=str(get_locale()).startswith("pt"))),
         content_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}-{today}.csv"'},
     )
 
 
-def _lines(heads: list[str], partitions: Iterable[Iterable[Any]], comma: bool) -> Iterator[str]:
-    """The file in pieces. `comma` says that the language has a decimal comma, and so a semicolon between cells."""
+def _lines(query: Select[Any], heads: Sequence[str], comma: bool) -> Iterator[str]:
+    """The file in pieces. `comma` says that the language has a decimal comma, and so a semicolon between cells.
+
+    The view's session ends before the first piece is sent, so this has one of its own.
+    """
     buffer = io.StringIO("\ufeff")
     buffer.seek(0, io.SEEK_END)
     writer = csv.writer(buffer, delimiter=";" if comma else ",")
     writer.writerow(heads)
-    for rows in partitions:
-        writer.writerows([_cell(value, comma) for value in row] for row in rows)
-        yield buffer.getvalue()
-        buffer.seek(0)
-        buffer.truncate()
+    with Session(db.engine, join_transaction_mode="create_savepoint") as session:
+        for rows in session.execute(query, execution_options={"yield_per": ROWS}).partitions():
+            writer.writerows([_cell(value, comma) for value in row] for row in rows)
+            yield buffer.getvalue()
+            buffer.seek(0)
+            buffer.truncate()
     yield buffer.getvalue()
 
 
@@ -63,13 +77,20 @@ def _cell(value: Any, comma: bool) -> str:
             figures = f"{value.normalize():f}"
             return figures.replace(".", ",") if comma else figures
         case dt.datetime():
-            return value.isoformat(timespec="seconds")
+            return value.astimezone(dt.UTC).isoformat(timespec="seconds")
         case list():
             return defused(" ".join(map(str, value)))
+        case dict():
+            return json.dumps(value, ensure_ascii=False)
         case _:
             return str(value) if isinstance(value, int) else defused(str(value))
 
 
 def defused(text: str) -> str:
     """A text that a spreadsheet would take for a formula, as the text it is."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else text
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def as_meant(cell: str) -> str:
+    """The text of a cell, without the sign that kept it from being a formula."""
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell

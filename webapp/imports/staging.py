@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Numeric
 from sqlalchemy.orm import Session
 
+from webapp.export import as_meant
 from webapp.imports.kinds import KINDS, Kind
 from webapp.imports.models import Import
 from webapp.imports.reading import Unreadable
@@ -99,17 +100,16 @@ def _payload(fixed: dict[str, Any], columns: list[tuple[str, int, bool]], cells:
     last = len(cells)
     payload = dict(fixed)
     for name, position, is_amount in columns:
-        if position < last and (text := cells[position].strip()):
+        if position < last and (text := as_meant(cells[position].strip())):
             payload[name] = _amount(text) if is_amount else text
     return payload
 
 
 def _amount(text: str) -> str:
-    """1.234,56 and 1,234.56 are both 1234.56: of two signs the last one is the decimal sign."""
+    """Of comma and point, the last is the decimal sign: 1.234,56 and 1,234.56 are both 1234.56, and 0,05 is 0.05."""
     text = text.removeprefix("R$").lstrip()
-    if "," in text and "." in text:
-        return text.replace(".", "") if text.rfind(",") > text.rfind(".") else text.replace(",", "")
-    return text
+    thousands, decimal = (".", ",") if text.rfind(",") > text.rfind(".") else (",", ".")
+    return text.replace(thousands, "").replace(decimal, ".")
 
 
 def _one(import_: Import, kind: Kind, context: dict[str, Any], values: Any, payload: dict[str, Any]) -> str:
