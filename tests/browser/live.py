@@ -22,13 +22,16 @@ from tests.conftest import PASSWORD
 from webapp import create_app, demonstration, store
 from webapp.accounts.models import User
 from webapp.customers.models import Customer
+from webapp.dialling.models import NumberRule
 from webapp.dids.models import Did
 from webapp.ext import db
 from webapp.extensions.models import Extension
 from webapp.gateways.models import Gateway
+from webapp.imports.models import Import
 from webapp.providers.models import Provider
 from webapp.routes.models import Route
 from webapp.tariffs.models import PricePlan, ProviderTariff, Tariff
+from webapp.tokens.models import ApiToken
 
 CHROMIUM = "/usr/bin/chromium"
 # Without these a browser in a container does not start, or calls home.
@@ -159,15 +162,41 @@ def violations(page: Page) -> list[str]:
     ]
 
 
+FILES = {
+    "refused": ("dids", "number,provider\n5585300000010,Telefônica Exemplo\n12,Nobody\n"),
+    "compared": ("tariffs", "prefixo;destino;tarifa\n5511;São Paulo;0,02\n5571;Salvador, fixo;0,14\n"),
+    "unclear": ("provider_tariffs", "one,two\n55,0.05\n"),
+}
+
+
+def enter_more(page: Page, site: Site) -> None:
+    """What `every_page` shows beside the demonstration, by an administrator: a token, a number rule, some files."""
+    page.goto(f"{site.url}/tokens/new")
+    fill(page, name="billing of last year")
+    submit(page)
+    page.goto(f"{site.url}/dialling/new")
+    fill(page, pattern="99X.", strip="2", description="Filial")
+    submit(page)
+    for name, (kind, text) in FILES.items():
+        page.goto(f"{site.url}/imports/new?kind={kind}")
+        if kind != "dids":
+            page.locator("#target_id").select_option(index=1)
+        page.locator("#file").set_input_files({"name": name, "mimeType": "text/csv", "buffer": text.encode()})
+        submit(page)
+        page.locator("#progress").wait_for(state="detached", timeout=60_000)
+
+
 def every_page(site: Site) -> dict[str, str]:
-    """The paths of every page there is, under a short name each; of things, those of the demonstration."""
+    """The paths of every page there is, under a short name each; of things, those of the demonstration and what
+    `enter_more` has entered. Only the documentation of the API is not among them: others have made it."""
 
     def one(kind: type[Any], *conditions: Any) -> Any:
         return db.session.scalars(select(kind.id).where(*conditions).order_by(kind.created_at)).first()
 
     def paths() -> dict[str, str]:
         taken, free = one(Did, Did.status == "allocated"), one(Did, Did.status == "available")
-        found = {"dashboard": "/"}
+        phones = one(Customer, Customer.type == "extension")
+        found = {"dashboard": "/", "customer-with-phones": f"/customers/{phones}"}
         for area, kind in {
             "providers": Provider,
             "gateways": Gateway,
@@ -193,10 +222,24 @@ def every_page(site: Site) -> dict[str, str]:
             "dids-edit-allocated": f"/dids/{taken}/edit",
             "dids-allocate": f"/dids/{free}/allocate",
             "dids-reallocate": f"/dids/{taken}/allocate",
+            "dids-nothing-found": "/dids/?q=zzzz",
+            "dids-bulk": "/dids/bulk?action=delete&all=1",
             "dids-delete": f"/dids/{free}/delete",
             "settings": "/settings/",
+            "settings-edit": "/settings/edit",
+            "users": "/users/",
+            "users-nothing-found": "/users/?q=zzzz",
+            "users-new": "/users/new",
+            "user": f"/users/{one(User)}",
+            "users-edit": f"/users/{one(User)}/edit",
+            "users-delete": f"/users/{one(User)}/delete",
+            "tokens": "/tokens/",
+            "tokens-new": "/tokens/new",
+            "tokens-revoke": f"/tokens/{one(ApiToken)}/revoke",
             "dialling-company": "/dialling/?number=0+15+11+98765-4321",
             "dialling-new": "/dialling/new",
+            "dialling-edit": f"/dialling/{one(NumberRule)}/edit",
+            "dialling-delete": f"/dialling/{one(NumberRule)}/delete",
             **{
                 f"dialling-{name}": f"/dialling/?customer_id={one(Customer, Customer.type == kind)}&number={number}"
                 for name, kind, number in (("route", "extension", "01511987654321"), ("refused", "trunk", "4499"))
@@ -217,18 +260,21 @@ def every_page(site: Site) -> dict[str, str]:
             "tariffs-delete": f"/tariffs/{one(Tariff)}/delete",
             "decks": f"/providers/{one(Provider)}/tariffs",
             "decks-new": f"/providers/{one(Provider)}/tariffs/new",
+            "decks-delete": f"/provider-tariffs/{one(ProviderTariff)}/delete",
             "decks-edit": f"/provider-tariffs/{one(ProviderTariff)}/edit",
             "realtime": f"/realtime/dids/{taken}",
             "realtime-nothing": f"/realtime/dids/{free}",
             "search": "/search?q=e",
             "search-nothing": "/search?q=zzzz",
             "audit": "/audit/",
+            "audit-nothing-found": "/audit/?who=nobody",
             "dids-allocate-many": "/dids/allocate",
             "dids-deallocate-many": "/dids/deallocate",
             "reports": "/reports/",
             "imports": "/imports/",
             "imports-new-dids": "/imports/new?kind=dids",
             "imports-new-tariffs": "/imports/new?kind=tariffs",
+            **{f"imports-{name}": f"/imports/{one(Import, Import.file_name == name)}" for name in FILES},
             "missing": "/nowhere",
         }
 

@@ -9,7 +9,7 @@ from typing import Literal
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from schema import migrate
-from tests.browser.live import ADMINS, Site, chromium, every_page, serve, shot, sign_in, submit
+from tests.browser.live import ADMINS, USERS, Site, chromium, enter_more, every_page, serve, shot, sign_in, submit
 from tests.calls.exchange import private_postgres
 
 SIZES = {"desk": (1280, 800), "phone": (390, 844)}
@@ -25,7 +25,11 @@ def main() -> None:
         postgres.create_database("pictures")
         migrate.upgrade(postgres.url("pictures"))
         with serve(postgres.url("pictures")) as site, sync_playwright() as playwright, chromium(playwright) as browser:
-            for language in sys.argv[2:] or ["en"]:
+            with browser.new_context() as context:
+                page = context.new_page()
+                sign_in(page, site, ADMINS["en"])
+                enter_more(page, site)
+            for language in sys.argv[2:] or USERS:
                 pictures(browser, site, target, language)
 
 

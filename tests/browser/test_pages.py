@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.live import Site, every_page, fill, submit, violations
+from tests.browser.live import Site, enter_more, every_page, fill, submit, violations
 from tests.conftest import PASSWORD
 
 WIDER_THAN_THE_SCREEN = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
-def test_no_page_shuts_anybody_out(page: Page, site: Site) -> None:
-    found = {}
+def test_no_page_shuts_anybody_out(admin: Page, site: Site) -> None:
+    page, found = admin, {}
+    enter_more(page, site)
 
     def look(name: str) -> None:
         page.set_viewport_size({"width": 1280, "height": 800})

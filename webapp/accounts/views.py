@@ -94,6 +94,7 @@ def _half_signed_in() -> User | None:
 def _enter(user: User, target: str | None, used: str) -> Any:
     welcome(user, used)
     sessions.begin(user)
+    refresh()  # What is said from here on is said in the user's language.
     return onward(_inside(target))
 
 
