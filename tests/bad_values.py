@@ -1,8 +1,9 @@
 """Values that nobody may enter, with the words of their refusal: the same on a page, in the API and in an import.
 
 Each value stands as it is typed. Of the rest of a thing, `GOOD` has enough to be accepted; {braces} name things that
-have to be there. Not here, because pages and programs differ by nature: decimal marks and dates, which a page takes
-in the reader's language (tests/web/test_typed.py), and switches, which a browser sends or leaves out.
+have to be there. Not here, because pages and programs differ by nature: decimal marks, which a page takes in the
+reader's language (tests/web/test_typed.py), and switches, which a browser sends or leaves out. What else is refused by
+one and not by another stands below, each with its reason: NOT_ON_PAGES, NOT_IN_FILES, ONLY_IN_FILES.
 """
 
 from __future__ import annotations
@@ -29,6 +30,15 @@ PASSWORD = "Use letters without accents, digits and signs, without blanks."
 SECRET = "Use 8 to 80 letters without accents, digits and signs, without blanks."
 CALLER_NAME = 'The characters " < > and \\ are not allowed here.'
 EXTENSION = "Use 2 to 6 digits."
+PREFIX = "Use 1 to 15 digits, country code first, such as 5511."
+MOMENT = "Use a date, with a time if you like: 2026-12-31, 31/12/2026 or 31/12/2026 14:30."
+CURRENCY = "Write the three letters of a currency, such as BRL."
+ZONE = "Choose a time zone such as America/Sao_Paulo."
+EMERGENCY = "Use 2 to 8 digits for each."
+ADDED = "Use digits, {country} and {area} only."
+USERNAME = "Use letters without accents, digits, dot, hyphen, underscore and @; 60 at the most."
+GUESSED = "Everybody guesses this password first; choose another one."
+OWN_NAME = "The password must not be the user name."
 PATTERN = "Use digits, X (0-9), Z (1-9), N (2-9), sets such as [2-5], and at the end . or ! for “the rest”."
 
 GOOD: dict[str, dict[str, str]] = {
@@ -39,7 +49,67 @@ GOOD: dict[str, dict[str, str]] = {
     "providers": {"name": "Norte"},
     "gateways": {"name": "GW9", "provider_id": "{provider}", "ip_address": "10.9.0.2"},
     "routes": {"name": "Brazil", "pattern": "55.", "gateway_id": "{gateway}", "enabled": "y"},
+    "price-plans": {"name": "Wholesale"},
+    "tariffs": {"price_plan_id": "{plan}", "prefix": "5511", "price_per_minute": "0.10"},
+    "provider-tariffs": {"provider_id": "{provider}", "prefix": "5511", "cost_per_minute": "0.05"},
+    "number-rules": {"pattern": "0.", "strip": "1", "prepend": "{{country}}"},
+    "settings": {"company_name": "Acme", "currency": "BRL", "time_zone": "America/Sao_Paulo"},
+    "users": {"username": "rui.andrade", "role": "viewer", "password": "a word of his own"},
+    "tokens": {"name": "billing", "role": "viewer", "expires_in_days": "30"},
 }
+
+
+def _money(field: str) -> list[tuple[str, str, str]]:
+    return [
+        (field, "cheap", NUMBER),
+        (field, "-0.01", "Use 0 or more."),
+        (field, "0.1234567", "Use 6 decimal places at the most."),
+        (field, "1234567", "The number is too large."),
+        (field, "1e9", "The number is too large."),
+        (field, "NaN", NUMBER),
+        (field, "Infinity", NUMBER),
+        (field, "$ 1", NUMBER),
+        (field, "1.2.3", NUMBER),
+        (field, "1.234,56", NUMBER),
+    ]
+
+
+def _name(taken: str, message: str) -> list[tuple[str, str, str]]:
+    return [
+        ("name", "", REQUIRED),
+        ("name", "   ", REQUIRED),
+        ("name", "x" * 81, "Use 80 characters at the most."),
+        ("name", "two\nlines", CONTROL),
+        ("name", "nothing\x00here", CONTROL),
+        ("name", "a\x7fb", CONTROL),
+        ("name", "a\tb", CONTROL),
+        ("name", taken, message),
+    ]
+
+
+# The lines of price plans and those of providers.
+_LINE = [
+    ("prefix", "", REQUIRED),
+    ("prefix", "+", PREFIX),
+    ("prefix", "55a", PREFIX),
+    ("prefix", "5511-19", PREFIX),
+    ("prefix", "5" * 16, PREFIX),
+    ("prefix", "55.", PREFIX),
+    ("prefix", "*55", PREFIX),
+    ("prefix", "٥٥", PREFIX),
+    ("prefix", "5\x005", PREFIX),
+    ("description", "x" * 121, "Use 120 characters at the most."),
+    ("description", "two\nlines", CONTROL),
+    ("minimum_seconds", "-1", "Use 0 or more."),
+    ("minimum_seconds", "3601", "Use 3600 or less."),
+    ("minimum_seconds", "1.5", WHOLE),
+    ("minimum_seconds", "half a minute", WHOLE),
+    ("minimum_seconds", "9" * 5000, "The number is too large."),
+    ("increment_seconds", "0", "Use 1 or more."),
+    ("increment_seconds", "3601", "Use 3600 or less."),
+    *_money("cost_per_minute"),
+    *_money("connect_fee"),
+]
 
 BAD_VALUES: dict[str, list[tuple[str, str, str]]] = {
     "customers": [
@@ -93,7 +163,6 @@ BAD_VALUES: dict[str, list[tuple[str, str, str]]] = {
         ("name", 'João "Jo"', CALLER_NAME),
         ("name", "<b>Jo", CALLER_NAME),
         ("name", "two\nlines", CALLER_NAME),
-        ("secret", "", REQUIRED),
         ("secret", "short", SECRET),
         ("secret", "with blanks in it", SECRET),
         ("secret", "não-é-assim", SECRET),
@@ -140,14 +209,7 @@ BAD_VALUES: dict[str, list[tuple[str, str, str]]] = {
         ("name", "nothing\x00here", CONTROL),
         ("name", "Sul", "Another provider has this name."),
         ("type", "friendship", OPTION),
-        ("cost_per_minute", "cheap", NUMBER),
-        ("cost_per_minute", "-0.01", "Use 0 or more."),
-        ("cost_per_minute", "0.1234567", "Use 6 decimal places at the most."),
-        ("cost_per_minute", "1234567", "The number is too large."),
-        ("cost_per_minute", "NaN", NUMBER),
-        ("cost_per_minute", "Infinity", NUMBER),
-        ("cost_per_minute", "$ 1", NUMBER),
-        ("cost_per_minute", "1.234,56", NUMBER),
+        *_money("cost_per_minute"),
     ],
     "gateways": [
         ("name", "", REQUIRED),
@@ -201,5 +263,162 @@ BAD_VALUES: dict[str, list[tuple[str, str, str]]] = {
         ("strip", "-1", "Use 0 or more."),
         ("strip", "16", "Use 15 or less."),
         ("prepend", "0xx", DIGITS),
+    ],
+    "price-plans": _name("Retail", "Another price plan has this name."),
+    "tariffs": [
+        *_LINE,
+        ("price_per_minute", "", REQUIRED),
+        *_money("price_per_minute"),
+        ("valid_from", "2026-01-01T00:00Z", "The price plan already has a tariff for this prefix from this moment on."),
+    ],
+    "provider-tariffs": [
+        *_LINE,
+        ("cost_per_minute", "", REQUIRED),
+        ("valid_from", "2026-01-01T00:00Z", "The provider already has a tariff for this prefix from this moment on."),
+    ],
+    "number-rules": [
+        ("customer_id", "acme", OPTION),
+        ("customer_id", NOBODY, "This customer no longer exists."),
+        ("position", "0", "Use 1 or more."),
+        ("position", "1000", "Use 999 or less."),
+        ("position", "first", WHOLE),
+        ("pattern", "", REQUIRED),
+        ("pattern", "abc", PATTERN),
+        ("pattern", "55.1", PATTERN),
+        ("pattern", "[5-2].", "A set such as [2-5] goes from the smaller to the larger digit."),
+        ("pattern", "5" * 81, "Use 80 characters at the most."),
+        ("strip", "-1", "Use 0 or more."),
+        ("strip", "16", "Use 15 or less."),
+        ("prepend", "0xx", ADDED),
+        ("prepend", "+55", ADDED),
+        ("prepend", "{{city}}", ADDED),
+        ("prepend", "{{country", ADDED),
+        ("prepend", "1" * 31, "Use 30 characters at the most."),
+        ("description", "x" * 121, "Use 120 characters at the most."),
+        ("description", "nothing\x00here", CONTROL),
+    ],
+    "settings": [
+        ("company_name", "x" * 41, "Use 40 characters at the most."),
+        ("company_name", "two\nlines", CONTROL),
+        ("company_name", "nothing\x00here", CONTROL),
+        ("currency", "R$", CURRENCY),
+        ("currency", "REAL", CURRENCY),
+        ("currency", "XYZ", CURRENCY),
+        ("time_zone", "Brasília", ZONE),
+        ("time_zone", "UTC", ZONE),
+        ("time_zone", "Etc/GMT+3", ZONE),
+        ("time_zone", "../../etc/passwd", ZONE),
+        ("country_code", "0", "Use 1 to 3 digits."),
+        ("country_code", "1234", "Use 1 to 3 digits."),
+        ("country_code", "+55", "Use 1 to 3 digits."),
+        ("area_code", "1a", "Use digits only, 5 at the most."),
+        ("area_code", "123456", "Use digits only, 5 at the most."),
+        ("emergency_numbers", ",", "Give at least one."),
+        ("emergency_numbers", "190, 1", EMERGENCY),
+        ("emergency_numbers", "19O", EMERGENCY),
+        ("emergency_numbers", " ".join(str(n) for n in range(100, 151)), "Give 50 at the most."),
+        ("quarantine_days", "-1", "Use 0 or more."),
+        ("quarantine_days", "366", "Use 365 or less."),
+        ("quarantine_days", "ten", WHOLE),
+        ("call_requests_days", "0", "Use 1 or more."),
+        ("call_requests_days", "366", "Use 365 or less."),
+    ],
+    "users": [
+        ("username", "", REQUIRED),
+        ("username", "joão", USERNAME),
+        ("username", "rui andrade", USERNAME),
+        ("username", "-rui", USERNAME),
+        ("username", "x" * 61, USERNAME),
+        ("username", "rui\x00", USERNAME),
+        ("username", "<script>", USERNAME),
+        ("username", "olga", "Another user has this name."),
+        ("username", "OLGA", "Another user has this name."),
+        ("role", "root", OPTION),
+        ("role", "Administrator", OPTION),
+        ("language", "fr", OPTION),
+        ("theme", "pink", OPTION),
+        ("password", "", REQUIRED),
+        ("password", "too short", "Use 10 characters or more."),
+        ("password", "abcd" * 19, "This password is too long: use 72 letters without accents at the most."),
+        ("password", "ãçéí" * 10, "This password is too long: use 72 letters without accents at the most."),
+        ("password", "Password123", GUESSED),
+        ("password", "ababababab", GUESSED),
+        ("password", "rui.andrade", OWN_NAME),
+        ("password", "Rui.Andrade", OWN_NAME),
+    ],
+    "tokens": [
+        *_name("reports", "Another token has this name, or had it before it was revoked."),
+        ("role", "root", OPTION),
+        ("expires_in_days", "-1", "Use 0 or more."),
+        ("expires_in_days", "3651", "Use 3650 or less."),
+        ("expires_in_days", "never", WHOLE),
+    ],
+}
+
+_MOMENTS = [
+    ("valid_from", "yesterday", MOMENT),
+    ("valid_from", "2026-02-30", MOMENT),
+    ("valid_from", "30/02/2026", MOMENT),
+    ("valid_from", "2026-01-01 25:00", MOMENT),
+    ("valid_from", "1999-12-31", MOMENT),
+    ("valid_from", "2100-01-01", MOMENT),
+]
+# A page says how its reader writes a moment. Programs and files have one spelling for everybody.
+NOT_ON_PAGES = {"tariffs": _MOMENTS, "provider-tariffs": _MOMENTS}
+
+# For each kind of file: the cells of a line that is good, and which of the things above its lines are.
+IN_FILES: dict[str, tuple[dict[str, str], list[str]]] = {
+    "dids": (
+        {"number": "551140005000", "provider_id": "Sul", "customer_id": "acme", "destination": "100"},
+        ["dids", "allocations"],
+    ),
+    "tariffs": ({"prefix": "3500", "price_per_minute": "0.10", "cost_per_minute": "0.05"}, ["tariffs"]),
+    "provider_tariffs": ({"prefix": "3500", "cost_per_minute": "0.05"}, ["provider-tariffs"]),
+}
+
+_BY_NAME = "A file names what a page lets choose, and a program gives by its id."
+_TARGET = "What a file is for is chosen before it is read."
+_UPDATES = "A file may say something new of what is already there."
+# (field, value), or (field, None) for all of a field: why a file does not refuse it, or with other words.
+NOT_IN_FILES: dict[str, dict[tuple[str, str | None], str]] = {
+    "dids": {
+        ("number", "551140001000"): _UPDATES,
+        ("count", None): "Each line is one number.",
+        ("status", "allocated"): "A file may say so of a number that somebody has, as our own does.",
+        ("provider_id", "Norte"): _BY_NAME,
+        ("provider_id", NOBODY): _BY_NAME,
+        ("gateway_id", "GW1"): _BY_NAME,
+        ("gateway_id", NOBODY): _BY_NAME,
+    },
+    "allocations": {
+        ("customer_id", None): _BY_NAME + " A number need not be given to anybody.",
+        ("destination", "\x00"): "A file with such a sign near its beginning is no table at all.",
+    },
+    "tariffs": {
+        ("price_plan_id", None): _TARGET,
+        ("valid_from", "2026-01-01T00:00Z"): _UPDATES,
+    },
+    "provider-tariffs": {
+        ("provider_id", None): _TARGET,
+        ("valid_from", "2026-01-01T00:00Z"): _UPDATES,
+    },
+}
+for _entity in ("tariffs", "provider-tariffs"):
+    NOT_IN_FILES[_entity] |= {
+        ("prefix", "5\x005"): "A file with such a sign near its beginning is no table at all.",
+        **{
+            (field, "1.234,56"): "Of a point and a comma in a cell, the last is the decimal sign in every language."
+            for field in ("cost_per_minute", "price_per_minute", "connect_fee")
+        },
+    }
+
+# What only a file can say wrong.
+ONLY_IN_FILES: dict[str, list[tuple[str, str, str]]] = {
+    "dids": [
+        ("provider_id", "Norte", "There is no such provider."),
+        ("gateway_id", "GW9", "There is no such gateway."),
+        ("customer_id", "nobody", "There is no customer with this code."),
+        ("status", "sold", "There is no such status."),
+        ("status", "available", "A number with a customer is allocated."),
     ],
 }
