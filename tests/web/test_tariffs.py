@@ -38,7 +38,7 @@ def shown(client: FlaskClient, plan: PricePlan, **query: str) -> list[str]:
     """The rows of a plan's list, without the days, which stand in each of them."""
     page = client.get(path(plan), query_string=query)
     assert page.status_code == 200
-    return [re.sub(r" \d+/\d+/\d+, \d+:\d+\s[AP]M", "", row) for row in rows(page.text)]
+    return [re.sub(r" \d+-\d+-\d+ \d+:\d+", "", row) for row in rows(page.text)]
 
 
 # ---- price plans
@@ -150,7 +150,7 @@ TYPED = {
     "connect_fee": "0",
     "minimum_seconds": "30",
     "increment_seconds": "6",
-    "valid_from": "31/12/2025 22:30",
+    "valid_from": "2025-12-31 22:30",
 }
 
 
@@ -354,7 +354,7 @@ def test_which_tariff_counts_for_a_number(client: FlaskClient, plan: PricePlan) 
     for number, at, prefix in (
         ("+55 11 94000-1234", "", "5511"),
         ("5511940001234", "2099-01-01", "55119"),
-        ("5511940001234", "31/12/2025", "55"),
+        ("5511940001234", "2025-12-31", "55"),
         ("5511940001234", "2024-12-31 23:59", ""),
         ("441140001234", "", ""),
     ):
