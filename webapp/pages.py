@@ -52,7 +52,8 @@ class Entry:
 
     @property
     def active(self) -> bool:
-        return (request.blueprint or "") in {entry.endpoint.split(".")[0] for entry in (self, *self.tabs)}
+        """Whether the page belongs there: by its area, or by the one that its view names in g.area."""
+        return g.get("area", request.blueprint or "") in {entry.endpoint.split(".")[0] for entry in (self, *self.tabs)}
 
     @property
     def allowed(self) -> bool:

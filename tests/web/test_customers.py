@@ -32,7 +32,7 @@ OFFICE = TRUNK | {"name": "Acme Ltda", "code": "acme", "type": "extension", "tru
 def test_it_works(client: FlaskClient) -> None:
     assert "No customers yet" in client.get("/customers/").text
     blank = filled_in(client.get("/customers/new").text)
-    assert blank == TRUNK | {"version": "", "name": "", "code": "", "type": "", "trunk_ip": ""}
+    assert blank == TRUNK | {"version": "", "name": "", "code": "", "type": "", "trunk_ip": "", "number_rules": ""}
 
     page = client.post("/customers/new", data=TRUNK, follow_redirects=True).text
     assert alert(page) == "Customer Padaria Central saved."
@@ -246,3 +246,14 @@ def test_the_type_of_a_customer_with_dids_stays(client: FlaskClient) -> None:
     assert response.status_code == 422
     assert error_at(response.text, "type") == "This customer has DIDs; take them back before you change the type."
     assert things.one(Customer).type == "trunk"
+
+
+def test_a_new_customer_dials_as_usual(client: FlaskClient) -> None:
+    """Phones are dialled by people, a PBX knows the country code; what was chosen counts."""
+    for code, values, expected in (
+        ("one", OFFICE | {"number_rules": ""}, "brazil"),
+        ("two", OFFICE | {"number_rules": "e164"}, "e164"),
+        ("three", TRUNK | {"number_rules": ""}, "e164"),
+    ):
+        assert client.post("/customers/new", data=values | {"code": code}).status_code == 302
+        assert things.one(Customer, code=code).number_rules == expected, code

@@ -75,7 +75,7 @@ def _call(customer: Customer, n: int) -> None:
     db.session.commit()
 
 
-@pytest.mark.parametrize(("make", "most"), [(_customer, 9), (_provider, 12), (_gateway, 9), (_extension, 6), (_did, 6)])
+@pytest.mark.parametrize(("make", "most"), [(_customer, 9), (_provider, 14), (_gateway, 9), (_extension, 6), (_did, 6)])
 def test_what_a_page_costs_does_not_depend_on_how_much_belongs_to_it(
     client: FlaskClient, counting: Counting, monkeypatch: pytest.MonkeyPatch, make: Callable[[int], str], most: int
 ) -> None:
@@ -270,3 +270,56 @@ def test_the_rows_of_others_are_not_shown(client: FlaskClient) -> None:
 def _tables(page: str) -> list[list[str]]:
     """The rows of each table of a page."""
     return [rows(table) for table in re.findall(r"<table.*?</table>", page, re.DOTALL)]
+
+
+def test_links_from_a_customer(client: FlaskClient, viewer: FlaskClient) -> None:
+    plan = things.price_plan("Retail")
+    acme = things.office("acme", price_plan_id=plan.id)
+    things.call(customer_id=acme.id)
+    for browser in (client, viewer):
+        page = browser.get(f"/customers/{acme.id}").text
+        assert f'<a href="/price-plans/{plan.id}">Retail</a>' in page
+        assert f'href="/dialling/?customer_id={acme.id}"' in page
+        assert f'href="/reports/?customer_id={acme.id}"' in page
+        dialling = browser.get(f"/dialling/?customer_id={acme.id}").text
+        assert f'href="/customers/{acme.id}"' in dialling
+        assert _marked(dialling) == ["/customers/"]
+        assert _marked(browser.get("/dialling/").text) == ["/settings/"]
+
+
+def _marked(page: str) -> list[str]:
+    """Where the marked lines of the sidebar lead."""
+    return re.findall(r'<a class="nav-link" href="([^"]+)"\s*aria-current', page)
+
+
+def test_what_a_provider_charges_and_what_is_earned_on_it(client: FlaskClient) -> None:
+    norte = things.provider("Norte")
+    things.deck_line(norte, "55", "0.05", description="Brasil")
+    things.deck_line(norte, "351", "0.10")
+    things.tariff(things.price_plan("Retail"), "55", "0.12")
+    things.tariff(things.price_plan("Wholesale"), "5", "0.04")
+    page = client.get(f"/providers/{norte.id}").text
+    *_, tariffs, _ = _tables(page)
+    assert tariffs == ["351 0.10 Current", "55 Brasil 0.05 0.04 Wholesale Loss -0.01 (-25.0 %) Current"]
+    assert f'href="/providers/{norte.id}/tariffs?show=all"' in page
+    numbers = things.provider("Sul", type="numbers")
+    assert "What the provider charges" not in client.get(f"/providers/{numbers.id}").text
+
+
+def test_the_numbers_of_a_phone(client: FlaskClient) -> None:
+    acme = things.office("acme")
+    one, two = things.extension(acme, "100", name="Sala"), things.extension(acme, "101", name="Porta")
+    for did, phone in zip(things.dids(count=2), (one, two), strict=True):
+        things.allocate(did, acme, phone.extension)
+    assert f'href="/dids/?extension_id={one.id}"' in client.get(f"/extensions/{one.id}").text
+    for value in (str(one.id), "acme-100", "sala"):
+        page = client.get("/dids/", query_string={"extension_id": value}).text
+        assert [row.partition(" P")[0] for row in rows(page)] == ["+55 11 4000-1000"], value
+    assert 'name="extension_id" value="acme-100"' in client.get(f"/dids/?extension_id={one.id}").text
+
+
+def test_the_history_of_a_thing_is_one_click_away_for_who_may_read_it(client: FlaskClient, viewer: FlaskClient) -> None:
+    gateway = things.gateway("GW")
+    link = f'href="/audit/?kind=gateways&amp;thing_id={gateway.id}"'
+    assert link in client.get(f"/gateways/{gateway.id}").text
+    assert link not in viewer.get(f"/gateways/{gateway.id}").text

@@ -273,3 +273,26 @@ def test_users_are_deleted_with_all_that_is_theirs(app: Flask, admin: FlaskClien
     assert things.count(SecondFactor) == 0
     assert things.count(UserSession) == 1
     assert PASSWORD not in str([entry.before for entry in db.session.scalars(db.select(AuditEntry))])
+
+
+def test_a_user_is_switched_off_and_everybody_else_but_oneself(admin: FlaskClient) -> None:
+    admin.post("/users/new", data=NINA)
+    nina = user("nina")
+    assert f'action="/users/{nina.id}/enabled"' in admin.get(f"/users/{nina.id}").text
+    assert admin.post(f"/users/{nina.id}/enabled", data={"enabled": "no"}).location == f"/users/{nina.id}"
+    assert not user("nina").enabled
+    assert "nina is disabled." in admin.get(f"/users/{nina.id}").text
+    own = admin.get(f"/users/{user('adam').id}").text
+    assert "/enabled" not in own
+    assert "/delete" not in own
+
+
+def test_what_was_changed_of_a_user_is_on_its_page_and_no_password(admin: FlaskClient) -> None:
+    admin.post("/users/new", data=NINA)
+    nina = user("nina")
+    form = filled_in(admin.get(f"/users/{nina.id}/edit").text)
+    admin.post(f"/users/{nina.id}/edit", data=form | {"role": "viewer", "password": "a new long one"})
+    page = admin.get(f"/users/{nina.id}").text
+    assert "Role" in page.partition(">Changes<")[2]
+    assert "a new long one" not in page
+    assert "$2b$" not in page

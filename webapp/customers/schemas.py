@@ -43,12 +43,13 @@ class CustomerSchema(Schema):
         title=N_("Default caller number"),
         description=N_("Shown when a call presents no number of the customer's own."),
     )
-    number_rules: Literal["e164", "brazil", "company", "own"] = Field(
-        "e164",
+    number_rules: Literal["", "e164", "brazil", "company", "own"] = Field(
+        "",
         title=N_("Numbers are dialled"),
         description=N_("How a dialled number becomes one with country code, by which routes and tariffs find it."),
         json_schema_extra={
             "choices": {
+                "": N_("As usual: by phones as in Brazil, by a trunk with country code"),
                 "e164": N_("With country code (E.164)"),
                 "brazil": N_("As people in Brazil dial"),
                 "company": N_("By the company's rules"),
@@ -92,6 +93,12 @@ class CustomerSchema(Schema):
             N_("One of these addresses already belongs to another customer or to a gateway."),
         ),
     }
+
+    @model_validator(mode="after")
+    def _dials_as_usual(self) -> CustomerSchema:
+        if not self.number_rules:
+            self.number_rules = "brazil" if self.type == "extension" else "e164"
+        return self
 
     @model_validator(mode="after")
     def _trunk_has_address(self) -> CustomerSchema:

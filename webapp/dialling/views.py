@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, g, redirect, render_template, request, url_for
 from flask_babel import gettext
 from sqlalchemy import select
 
@@ -29,6 +29,8 @@ NumberRuleForm = form_for(NumberRuleSchema)
 def index() -> Any:
     """How a customer's numbers are read, or how they are by the company's rules."""
     customer = _customer(request.args.get("customer_id"))
+    if customer:
+        g.area = "customers"
     typed = request.args.get("number", "")
     return render_template(
         "dialling/index.html",

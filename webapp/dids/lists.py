@@ -65,6 +65,16 @@ DIDS = ListOf(
             code=Customer.code,
             title=Customer.name,
         ),
+        TypedFilter(
+            "extension_id",
+            lazy_gettext("Extension"),
+            Allocation.extension_id,
+            things=Extension,
+            code=select(Customer.code + "-" + Extension.extension)
+            .where(Customer.id == Extension.customer_id)
+            .scalar_subquery(),
+            title=Extension.name,
+        ),
     ],
     export={
         "number": Did.number,

@@ -71,7 +71,7 @@ def _page(id: uuid.UUID, secret: str = "") -> str:
         dids=some(
             select(Did).join(Did.current).where(Allocation.extension_id == id),
             Did.number,
-            url=url_for("dids.index", customer_id=extension.customer_id, q=extension.extension),
+            url=url_for("dids.index", extension_id=id),
         ),
         changes=changes(extension, ExtensionSchema),
     )

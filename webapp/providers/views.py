@@ -23,6 +23,7 @@ from webapp.providers.lists import PROVIDERS
 from webapp.providers.models import Provider
 from webapp.providers.schemas import ProviderSchema
 from webapp.routes.models import Route
+from webapp.tariffs import prices
 from webapp.tariffs.models import ProviderTariff
 
 bp = Blueprint("providers", __name__, url_prefix="/providers")
@@ -54,6 +55,12 @@ def bulk() -> Any:
 @permission("providers.read")
 def show(id: uuid.UUID) -> Any:
     provider = db.get_or_404(Provider, id)
+    tariffs = some(
+        select(ProviderTariff).where(ProviderTariff.provider_id == id),
+        ProviderTariff.prefix,
+        ProviderTariff.valid_from,
+        url=url_for("tariffs.deck", id=id, show="all"),
+    )
     statuses = select(Did.status, func.count()).where(Did.provider_id == id).group_by(Did.status).order_by(Did.status)
     return render_template(
         "providers/show.html",
@@ -77,6 +84,8 @@ def show(id: uuid.UUID) -> Any:
             url=url_for("dids.index", provider_id=id),
             options=[selectinload(Did.current).joinedload(Allocation.customer)],
         ),
+        tariffs=tariffs,
+        appraisals=prices.appraise_deck(tariffs.things),
         changes=changes(provider, ProviderSchema),
     )
 

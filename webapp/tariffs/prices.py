@@ -29,6 +29,8 @@ class Appraisal:
     provider: str = ""  # Whose deck says that cost; empty: the tariff itself does.
     cheapest: Decimal | None = None  # What the cheapest deck says, whatever the tariff says.
     cheapest_provider: str = ""
+    price: Decimal | None = None  # Of a line of a deck: the lowest price that a plan sells it for.
+    plan: str = ""
 
 
 def tariff_for(price_plan_id: uuid.UUID, number: str, at: dt.datetime) -> Tariff | None:
@@ -103,10 +105,17 @@ def appraise(tariffs: Iterable[Tariff]) -> dict[uuid.UUID, Appraisal]:
 
 
 def appraise_deck(lines: Iterable[ProviderTariff]) -> dict[uuid.UUID, Appraisal]:
-    """Whether each of a few lines of a deck counts, in one query."""
-    ids = [line.id for line in lines]
-    query = select(ProviderTariff.id, _state(ProviderTariff)).where(ProviderTariff.id.in_(ids))
-    return {id: Appraisal(state=state) for id, state in db.session.execute(query)}
+    """Whether each of a few lines of a deck counts, and the lowest price for its prefix, as it is now or when a future
+    line begins, in one query."""
+    lowest = _lowest(ProviderTariff.prefix, func.greatest(ProviderTariff.valid_from, func.now()))
+    query = (
+        select(ProviderTariff.id, _state(ProviderTariff), lowest.c.price, lowest.c.plan)
+        .outerjoin(lowest, true())
+        .where(ProviderTariff.id.in_([line.id for line in lines]))
+    )
+    return {
+        id: Appraisal(state=state, price=price, plan=plan or "") for id, state, price, plan in db.session.execute(query)
+    }
 
 
 def _replaced(kind: Kind, at: Any) -> ColumnElement[bool]:
@@ -141,4 +150,21 @@ def _cheapest(prefix: Any, at: Any) -> LateralFromClause:
         .order_by(line.c.cost_per_minute, Provider.name)
         .limit(1)
         .lateral("cheapest")
+    )
+
+
+def _lowest(prefix: Any, at: Any) -> LateralFromClause:
+    """The lowest price of all plans for a prefix at a time: price and plan."""
+    tariff = (
+        func.public.tariff_for(PricePlan.id, prefix, at)
+        .table_valued(column("price_per_minute", Numeric))
+        .lateral("tariff")
+    )
+    return (
+        select(tariff.c.price_per_minute.label("price"), PricePlan.name.label("plan"))
+        .select_from(PricePlan)
+        .join(tariff, true())
+        .order_by(tariff.c.price_per_minute, PricePlan.name)
+        .limit(1)
+        .lateral("lowest")
     )

@@ -8,10 +8,10 @@ from typing import Any
 
 from flask import Blueprint, render_template
 from flask_babel import gettext, ngettext
-from flask_login import current_user
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
+from webapp import details
 from webapp.accounts import operations, second_factor, sessions
 from webapp.accounts.models import User, UserSession
 from webapp.accounts.schemas import UserSchema
@@ -39,7 +39,8 @@ def show(id: uuid.UUID) -> Any:
     user = db.get_or_404(User, id)
     return render_template(
         "users/show.html",
-        user=user,
+        thing=user,
+        changes=details.changes(user, UserSchema),
         factor=second_factor.of(user),
         sessions=sessions.of(user),
         current=sessions.current_id(),
@@ -55,8 +56,13 @@ def edit(id: uuid.UUID | None) -> Any:
     form.password.flags.required = id is None
     if form.validate_on_submit() and form.save(user, partial(operations.save, user)):
         return saved(gettext("User %(name)s saved.", name=user.username), ".index")
-    own = user.id == current_user.id
-    return render_template("users/edit.html", user=user, form=form, own=own), 422 if form.errors else 200
+    return render_template("users/edit.html", user=user, form=form), 422 if form.errors else 200
+
+
+@bp.post("/<uuid:id>/enabled")
+@permission("users.write")
+def switch(id: uuid.UUID) -> Any:
+    return details.switch(db.get_or_404(User, id), UserSchema, operations.save)
 
 
 @bp.route("/<uuid:id>/delete", methods=["GET", "POST"])
@@ -64,7 +70,7 @@ def edit(id: uuid.UUID | None) -> Any:
 def delete(id: uuid.UUID) -> Any:
     user = db.get_or_404(User, id)
     return delete_page(
-        user, gettext("user"), ".index", ".edit", remove=operations.delete_other, refusals=UserSchema.REFUSALS
+        user, gettext("user"), ".index", ".show", remove=operations.delete_other, refusals=UserSchema.REFUSALS
     )
 
 
