@@ -71,7 +71,7 @@ ACTIONS = {
     "update": N_("Edited"),
     "delete": N_("Deleted"),
     "reveal": N_("Secret shown"),
-    "sign in": N_("Signed in"),
+    "sign in": N_("Sign-in"),
     "end sessions": N_("Sessions ended"),
     "second factor on": N_("Two-step sign-in turned on"),
     "second factor off": N_("Two-step sign-in turned off"),
