@@ -15,6 +15,7 @@ from werkzeug.wrappers import Response
 
 from webapp import store
 from webapp.accounts.models import AuditEntry
+from webapp.audit.operations import action_word, choice_word
 from webapp.ext import db
 from webapp.forms import CHANGED_MEANWHILE, refusal
 from webapp.validation import Schema
@@ -56,7 +57,7 @@ def changes(thing: Any, schema: type[Schema]) -> list[Changed]:
         .order_by(AuditEntry.at.desc(), AuditEntry.id.desc())
         .limit(FIRST)
     )
-    return [Changed(entry.at, entry.username, entry.action, _fields(entry, schema)) for entry in found]
+    return [Changed(entry.at, entry.username, action_word(entry.action), _fields(entry, schema)) for entry in found]
 
 
 def _fields(entry: AuditEntry, schema: type[Schema]) -> list[tuple[str, str, str]]:
@@ -67,15 +68,17 @@ def _fields(entry: AuditEntry, schema: type[Schema]) -> list[tuple[str, str, str
     for name in entry.after:
         title = schema.model_fields[name].title if name in schema.model_fields else None
         label = gettext(title) if title else name
-        values = ("", "") if name.endswith("_id") else (_text(entry.before.get(name)), _text(entry.after[name]))
-        found.append((label, *values))
+        before, after = (_text(schema, name, values.get(name)) for values in (entry.before, entry.after))
+        found.append((label, "", "") if name.endswith("_id") else (label, before, after))
     return found
 
 
-def _text(value: Any) -> str:
+def _text(schema: type[Schema], name: str, value: Any) -> str:
     if isinstance(value, bool):
         return str(gettext("yes") if value else gettext("no"))
-    return ", ".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return "" if value is None else choice_word(schema, name, str(value))
 
 
 def switch(thing: Any, schema: type[Schema], save: Callable[[Any], object] = store.save) -> Response:

@@ -236,7 +236,9 @@ def test_line_of_a_deck(page: Page, site: Site, language: str) -> None:
     submit(page)
     assert message(page) == say("Tariff %(prefix)s saved.", prefix=prefix)
     charged = say("%(minimum)s + %(step)s s", minimum=30, step=60)
-    assert row(page, prefix)[:5] == [prefix, "", cost, fee, charged]
+    cells = row(page, prefix)
+    assert cells[:3] == [prefix, "", cost]
+    assert {fee, charged} <= set(cells)
 
     page.locator("tbody").get_by_role("link", name=prefix).click()
     fill(page, description="Sul")

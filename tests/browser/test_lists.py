@@ -90,7 +90,7 @@ def test_the_log_tells_who_did_what(page: Page, site: Site, language: str) -> No
     page.locator("[name=kind]").select_option(say("Provider"))
     page.get_by_role("button", name=say("Search"), exact=True).click()
     expect(page.locator("tbody tr")).to_have_count(2)
-    page.locator("[name=action]").select_option(say("Changed"))
+    page.locator("[name=action]").select_option(say("Edited"))
     page.get_by_role("button", name=say("Search"), exact=True).click()
     expect(page.locator("tbody tr")).to_have_count(1)
     assert row(page, name)[1] == USERS[language]

@@ -33,7 +33,7 @@ def test_user(admin: Page, stranger: Page, site: Site, language: str) -> None:
     expect(stranger.locator("h1")).to_have_text(say("You may not do this"))
 
     admin.get_by_role("link", name=name).click()
-    expect(admin.locator("tbody tr")).to_have_count(1)
+    expect(admin.locator("tbody tr", has_text="127.0.0.1")).to_have_count(1)
     admin.get_by_role("link", name=say("Edit"), exact=True).click()
     expect(admin.locator("#password")).to_have_value("")
     fill(admin, enabled=False)
@@ -45,8 +45,7 @@ def test_user(admin: Page, stranger: Page, site: Site, language: str) -> None:
     expect(stranger.get_by_role("alert")).to_be_visible()
 
     admin.get_by_role("link", name=name).click()
-    admin.get_by_role("link", name=say("Edit"), exact=True).click()
-    admin.locator(".btn-outline-danger").click()
+    admin.goto(f"{admin.url}/delete")
     admin.get_by_role("button", name=say("Delete")).click()
     assert message(admin) == say("%(name)s was deleted.", name=name)
 
@@ -112,9 +111,9 @@ def test_second_step(stranger: Page, browser: Browser, site: Site, language: str
         submit(elsewhere)
         assert message(elsewhere) == say("A recovery code was used up. Left: %(count)s.", count=9)
         stranger.goto("/profile/")
-        expect(stranger.locator("tbody tr")).to_have_count(2)
+        expect(stranger.locator("tbody tr", has_text="127.0.0.1")).to_have_count(2)
         stranger.get_by_role("button", name=say("End all others")).click()
-        expect(stranger.locator("tbody tr")).to_have_count(1)
+        expect(stranger.locator("tbody tr", has_text="127.0.0.1")).to_have_count(1)
         elsewhere.goto("/customers/")
         expect(elsewhere.locator("#username")).to_be_visible()
 

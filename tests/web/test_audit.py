@@ -58,7 +58,7 @@ def test_it_works(client: FlaskClient) -> None:
     client.post(f"{path}/edit", data={**form, "port": "5080", "version": "1", "codecs": "alaw,ulaw"})
 
     shown = told(client)
-    assert shown[0].startswith("olga Changed Gateway GW1 Enabled: Yes → No Port: 5060 → 5080 Transport: UDP → TCP")
+    assert shown[0].startswith("olga Edited Gateway GW1 Enabled: Yes → No Port: 5060 → 5080 Transport: UDP → TCP")
     assert "(command) Created Gateway GW1" in shown[1]
     assert "(command) Created Provider Provider of GW1" in shown[2]
     assert len(shown) == 4

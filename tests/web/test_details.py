@@ -194,7 +194,7 @@ def test_switching_off_and_on(client: FlaskClient, area: str, make: Callable[[],
     page = client.post(f"{path}/enabled", data={"enabled": "no"}, follow_redirects=True).text
     assert alert(page).endswith(" is disabled.")
     assert not things.one(type(thing), id=thing.id).enabled
-    assert "Changed: Enabled yes → no" in " ".join(rows(page))
+    assert "Edited: Enabled yes → no" in " ".join(rows(page))
 
     page = client.post(f"{path}/enabled", data={"enabled": "yes"}, follow_redirects=True).text
     assert alert(page).endswith(" is enabled.")

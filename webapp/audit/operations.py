@@ -68,12 +68,18 @@ KINDS = {
 }
 ACTIONS = {
     "create": N_("Created"),
-    "update": N_("Changed"),
+    "update": N_("Edited"),
     "delete": N_("Deleted"),
     "import": N_("Imported"),
     "undo import": N_("Import undone"),
     "repair": N_("Repaired"),
     "reveal": N_("Secret shown"),
+    "sign in": N_("Sign-in"),
+    "end sessions": N_("Sessions ended"),
+    "second factor on": N_("Two-step sign-in turned on"),
+    "second factor off": N_("Two-step sign-in turned off"),
+    "allocate": N_("Given to a customer"),
+    "deallocate": N_("Taken back"),
 }
 # What columns are called that no schema has a field for.
 _FIELDS = {
@@ -204,12 +210,16 @@ def lines(entries: Sequence[AuditEntry]) -> list[Line]:
         Line(
             entry,
             gettext(KINDS[entry.kind].label) if entry.kind in KINDS else _plain_name(entry.kind),
-            gettext(ACTIONS[entry.action]) if entry.action in ACTIONS else _plain_name(entry.action),
+            action_word(entry.action),
             _url(there.get(entry.thing_id)),
             list(_changes(entry, there)),
         )
         for entry in entries
     ]
+
+
+def action_word(action: str) -> str:
+    return str(gettext(ACTIONS[action])) if action in ACTIONS else _plain_name(action)
 
 
 def _things(entries: Iterable[AuditEntry]) -> dict[uuid.UUID, Base]:
@@ -275,12 +285,17 @@ def _text(kind: Kind | None, name: str, value: Any, there: Mapping[uuid.UUID, Ba
         return str(there.get(id) or gettext("(deleted) %(id)s", id=value))
     if name.endswith(("_at", "_from")) and (moment := _moment(value)):
         return str(format_datetime(moment, "short"))
-    info = kind.schema.model_fields.get(name) if kind and kind.schema else None
+    return choice_word(kind.schema if kind else None, name, str(value))
+
+
+def choice_word(schema: type[Schema] | None, name: str, value: str) -> str:
+    """A value in the words of the form, if its field is one to choose in."""
+    info = schema.model_fields.get(name) if schema else None
     extra = info.json_schema_extra if info and isinstance(info.json_schema_extra, dict) else {}
     choices = extra.get("choices")
     if not isinstance(choices, dict):
-        return str(value)
-    return str(gettext(str(choices.get(value) or _plain_name(str(value)))))  # Not every state can be chosen in a form.
+        return value
+    return str(gettext(str(choices.get(value) or _plain_name(value))))  # Not every state can be chosen in a form.
 
 
 def _plain_name(name: str) -> str:
