@@ -122,6 +122,13 @@ def _network(text: str) -> str:
     return str(network.network_address) if network.num_addresses == 1 else str(network)
 
 
+def _whole(value: Any) -> Any:
+    """In a text nothing but digits: pydantic would take 5.000 for 5, which in Portuguese is five thousand."""
+    if isinstance(value, str) and not re.fullmatch(r"\s*[+-]?[0-9]+\s*", value):
+        raise refuse(N_("Use a whole number."))
+    return value
+
+
 def _split(value: Any) -> Any:
     """A list may come as text, with commas, blanks or line breaks between its items."""
     return [item for item in re.split(r"[\s,;]+", value) if item] if isinstance(value, str) else value
@@ -235,8 +242,9 @@ DialCodes = Annotated[
     BeforeValidator(_split),
     AfterValidator(_distinct),
 ]
-Port = Annotated[int, Field(ge=1, le=65535)]
-QualifyFrequency = Annotated[int, Field(ge=0, le=3600)]  # Seconds between two OPTIONS; 0: none.
+Whole = Annotated[int, BeforeValidator(_whole)]
+Port = Annotated[Whole, Field(ge=1, le=65535)]
+QualifyFrequency = Annotated[Whole, Field(ge=0, le=3600)]  # Seconds between two OPTIONS; 0: none.
 SipSecret = Annotated[
     str,
     AfterValidator(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from webapp.validation import N_, Note, Pattern, Schema, matching
+from webapp.validation import N_, Note, Pattern, Schema, Whole, matching
 
 Prepend = Annotated[
     str,
@@ -18,7 +18,7 @@ Prepend = Annotated[
 
 class NumberRuleSchema(Schema):
     customer_id: uuid.UUID | None = Field(None, title=N_("Customer"))
-    position: Annotated[int, Field(ge=1, le=999)] | None = Field(
+    position: Annotated[Whole, Field(ge=1, le=999)] | None = Field(
         None,
         title=N_("Position"),
         description=N_("The first rule that fits a number is the only one that counts. Empty: after all others."),
@@ -27,7 +27,7 @@ class NumberRuleSchema(Schema):
         title=N_("Pattern"),
         description=N_("Digits, X (0-9), Z (1-9), N (2-9), sets such as [2-5]; at the end . (one or more) or ! (any)."),
     )
-    strip: Annotated[int, Field(ge=0, le=15)] = Field(
+    strip: Annotated[Whole, Field(ge=0, le=15)] = Field(
         0, title=N_("Digits to cut"), description=N_("Cut from the start of the dialled number …")
     )
     prepend: Prepend = Field(

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, ValidationInfo, model_validator
 from pydantic.config import JsonDict
 
-from webapp.validation import E164, N_, ExtensionNumber, Note, Schema, at, refuse
+from webapp.validation import E164, N_, ExtensionNumber, Note, Schema, Whole, at, refuse
 
 MOST_IN_A_RANGE = 10_000
 FREE_STATUSES: JsonDict = {"available": N_("Available"), "reserved": N_("Reserved"), "blocked": N_("Blocked")}
@@ -34,7 +34,7 @@ class _Origin(Schema):
 
 class _Numbers(Schema):
     number: E164 = Field(title=N_("First number"), description=N_("With country and area code, such as 551140001000."))
-    count: Annotated[int, Field(ge=1, le=MOST_IN_A_RANGE)] = Field(
+    count: Annotated[Whole, Field(ge=1, le=MOST_IN_A_RANGE)] = Field(
         1, title=N_("How many"), description=N_("1 for a single number, up to 10 000 for a range.")
     )
     status: FreeStatus = Field("available", title=N_("Status"), json_schema_extra={"choices": FREE_STATUSES})
@@ -139,7 +139,7 @@ class ManySchema(Schema):
     number: E164 | None = Field(
         None, title=N_("First number"), description=N_("With country and area code, such as 551140001000.")
     )
-    count: Annotated[int, Field(ge=1, le=MOST_IN_A_RANGE)] = Field(
+    count: Annotated[Whole, Field(ge=1, le=MOST_IN_A_RANGE)] = Field(
         1, title=N_("How many"), description=N_("1 for a single number, up to 10 000 for a range.")
     )
 

@@ -21,6 +21,7 @@ from webapp.validation import (
     Schema,
     SipName,
     SipUser,
+    Whole,
     at,
 )
 
@@ -61,7 +62,7 @@ class GatewaySchema(Schema):
     tech_prefix: DialString = Field(
         "", title=N_("Tech prefix"), description=N_("Put before every number sent to this gateway.")
     )
-    inbound_strip: Annotated[int, Field(ge=0, le=15)] = Field(
+    inbound_strip: Annotated[Whole, Field(ge=0, le=15)] = Field(
         0,
         title=N_("Inbound: digits to cut"),
         description=N_("Cut from the start of the called number as the provider sends it …"),

@@ -9,7 +9,7 @@ from typing import Annotated
 from babel.numbers import is_currency
 from pydantic import AfterValidator, Field
 
-from webapp.validation import N_, AreaCode, DialCodes, Schema, matching, refuse
+from webapp.validation import N_, AreaCode, DialCodes, Schema, Whole, matching, refuse
 
 
 @cache
@@ -61,12 +61,12 @@ class SettingsSchema(Schema):
         title=N_("Emergency numbers"),
         description=N_("Every customer reaches them, one that is disabled too. They need a route."),
     )
-    quarantine_days: Annotated[int, Field(ge=0, le=365)] = Field(
+    quarantine_days: Annotated[Whole, Field(ge=0, le=365)] = Field(
         30,
         title=N_("DIDs rest (days)"),
         description=N_("How long a number rests after a customer gave it back; 0: it is free at once."),
     )
-    call_requests_days: Annotated[int, Field(ge=1, le=365)] = Field(
+    call_requests_days: Annotated[Whole, Field(ge=1, le=365)] = Field(
         90,
         title=N_("Keep routing decisions (days)"),
         description=N_("Why each call went where it went is kept so long, and then deleted for good."),

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from webapp.validation import N_, DialledNumber, DisplayName, Moment, Money, Note, Percent, Prefix, Schema
+from webapp.validation import N_, DialledNumber, DisplayName, Moment, Money, Note, Percent, Prefix, Schema, Whole
 
 
 def _now() -> dt.datetime:
@@ -17,8 +17,8 @@ def _now() -> dt.datetime:
     return dt.datetime.now(dt.UTC).replace(microsecond=0)
 
 
-Seconds = Annotated[int, Field(ge=0, le=3600)]
-Step = Annotated[int, Field(ge=1, le=3600)]
+Seconds = Annotated[Whole, Field(ge=0, le=3600)]
+Step = Annotated[Whole, Field(ge=1, le=3600)]
 
 # What the lines of price plans and those of decks have in common.
 PREFIX: Any = Field(

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from webapp.validation import N_, DisplayName, Schema
+from webapp.validation import N_, DisplayName, Schema, Whole
 
 
 class TokenSchema(Schema):
@@ -21,7 +21,7 @@ class TokenSchema(Schema):
             "choices": {"viewer": N_("Viewer"), "operator": N_("Operator"), "admin": N_("Administrator")}
         },
     )
-    expires_in_days: Annotated[int, Field(ge=0, le=3650)] = Field(
+    expires_in_days: Annotated[Whole, Field(ge=0, le=3650)] = Field(
         90,
         title=N_("Valid for (days)"),
         description=N_("0 for a token that never expires. If such a token gets lost, it lets others in for good."),
