@@ -50,7 +50,7 @@ def fill(count: int) -> None:
 def test_it_works(client: FlaskClient) -> None:
     assert (
         re.sub(" [0-9a-f]{12}$", "", told(client)[0])
-        == "olga Sign in User olga 2 values Address: 127.0.0.1 Proof: password"
+        == "olga Sign-in User olga 2 values Address: 127.0.0.1 Proof: password"
     )
     gateway = things.gateway("GW1", "10.0.0.1")
     path = f"/gateways/{gateway.id}"
