@@ -43,7 +43,7 @@ def prefixes(api: Program, path: str = "/tariffs/", **query: Any) -> list[str]:
 
 
 def test_the_life_of_a_tariff(api: Program, plan: Body) -> None:
-    made = tariff(api, plan, "+55 (11)", "0,0801", connect_fee=0.05)
+    made = tariff(api, plan, "+55 (11)", "0.0801", connect_fee=0.05)
     path = f"/tariffs/{made['id']}"
     assert made["prefix"] == "5511"
     assert (made["price_per_minute"], made["connect_fee"], made["cost_per_minute"]) == (
