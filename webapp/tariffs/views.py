@@ -79,6 +79,7 @@ def show(id: uuid.UUID) -> Any:
         appraisals=prices.appraise([*lines.things, *lookup.lines]),
         customers=_counted(Customer.price_plan_id, [id]).get(id, 0),
         losses=prices.losses(id),
+        most_losses=prices.MOST_LOSSES,
     )
 
 
