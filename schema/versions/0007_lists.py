@@ -15,4 +15,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute("DROP INDEX ix_dids_status_number, ix_dids_description_number, ix_calls_started")
+    op.execute("DROP INDEX ix_dids_status_number, ix_dids_description_number, ix_calls_started, ix_tariffs_loss")

@@ -95,7 +95,7 @@ def test_a_customer(client: FlaskClient) -> None:
     dids, extensions, calls, *_ = _tables(page)
     assert dids == ["+55 11 4000-1000 100"]
     assert extensions == ["100 acme-100 Enabled"]
-    assert calls[0].endswith("Outbound 100 551140005678 ANSWERED 1:05 0.125")
+    assert calls[0].endswith("Outbound 100 551140005678 Answered 1:05 0.125")
     id = path.split("/")[-1]
     for area in ("dids", "extensions"):
         assert f'href="/{area}/?customer_id={id}"' in page

@@ -18,7 +18,7 @@ from tests.web.html import alert, error_at, filled_in, rows
 from webapp.accounts.models import AuditEntry
 from webapp.ext import db
 from webapp.providers.models import Provider
-from webapp.tariffs import views
+from webapp.tariffs import prices, views
 from webapp.tariffs.models import PricePlan, ProviderTariff, Tariff
 
 LATER = dt.datetime(2099, 1, 1, 3, tzinfo=dt.UTC)
@@ -452,3 +452,13 @@ def many(plan: PricePlan, count: int, start: int = 1000) -> None:
     line = {"price_plan_id": plan.id, "price_per_minute": Decimal("0.1"), "valid_from": things.START}
     db.session.execute(insert(Tariff), [{"prefix": str(start + n), **line} for n in range(count)])
     db.session.commit()
+
+
+def test_of_very_many_losses_it_is_enough_to_know_that_they_are_many(
+    client: FlaskClient, plan: PricePlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(1, 5):
+        things.tariff(plan, f"5{n}", "0.10", cost_per_minute=Decimal("0.20"))
+    assert "4 tariffs are sold below their own cost." in client.get(path(plan)).text
+    monkeypatch.setattr(prices, "MOST_LOSSES", 3)
+    assert "3 tariffs or more are sold below their own cost." in client.get(path(plan)).text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import uuid
 from typing import Any
@@ -296,3 +297,51 @@ def test_what_was_changed_of_a_user_is_on_its_page_and_no_password(admin: FlaskC
     assert "Role" in page.partition(">Changes<")[2]
     assert "a new long one" not in page
     assert "$2b$" not in page
+
+
+def test_the_list_sorts_by_every_column_and_filters(admin: FlaskClient) -> None:
+    for name, role in (("vera", "viewer"), ("eva", "admin")):
+        make_user(name, role)
+    db.session.commit()
+
+    def names(query: str) -> list[str]:
+        return [row.split()[0] for row in rows(admin.get(f"/users/?{query}").text)]
+
+    assert names("") == ["adam", "eva", "olga", "vera"]
+    for column in ("username", "role", "second_factor", "created_at", "enabled"):
+        up, down = names(f"sort={column}"), names(f"sort=-{column}")
+        assert sorted(up) == ["adam", "eva", "olga", "vera"]
+        assert down == up[::-1], column
+    assert names("role=admin&sort=-username") == ["eva", "adam"]
+    assert admin.get("/users/?role=boss").status_code == 404
+    file = admin.get("/users/export.csv?role=viewer").text
+    assert "vera,viewer,false," in file
+    assert "$2b$" not in file
+
+
+def test_many_users_are_shut_out_at_once_but_never_oneself(app: Flask, admin: FlaskClient) -> None:
+    browsers = [signed_in(app, make_user(name, "viewer").username) for name in ("vera", "vito")]
+    db.session.commit()
+    query = "action=disable&all=1&role=viewer"
+    page = admin.get(f"/users/bulk?{query}").text
+    assert "They are signed out everywhere" in page
+    admin.post(f"/users/bulk?{query}", data={"seal": _seal(page)})
+    assert not user("vera").enabled
+    assert not user("vito").enabled
+    assert all(browser.get("/").status_code == 302 for browser in browsers)
+    assert things.count(UserSession, user_id=user("vera").id) == 0
+
+    page = admin.get("/users/bulk?action=disable&all=1").text
+    assert "You cannot disable yourself." in page
+    assert admin.post("/users/bulk?action=disable&all=1").status_code == 409
+    assert user("adam").enabled
+
+    page = admin.get(f"/users/bulk?{query.replace('disable', 'enable')}").text
+    admin.post(f"/users/bulk?{query.replace('disable', 'enable')}", data={"seal": _seal(page)})
+    assert user("vera").enabled
+
+
+def _seal(page: str) -> str:
+    found = re.search(r'name="seal" value="(\w+)"', page)
+    assert found
+    return found[1]

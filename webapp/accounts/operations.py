@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Sequence
+
 import bcrypt
 import structlog
 from flask import g, request
@@ -66,6 +69,17 @@ def save(user: User) -> store.Receipt:
         db.session.execute(delete(UserSession).where(UserSession.user_id == user.id))
         tokens.end_all(user)
     return store.save(user)
+
+
+def enable(users: Sequence[User]) -> store.Receipt:
+    """Let users in again who were disabled."""
+    return store.change(users, enabled=True)
+
+
+def disable(users: Sequence[User]) -> store.Receipt:
+    """Keep users out, and those who are in: their sessions and tokens are good no more."""
+    db.session.execute(delete(UserSession).where(UserSession.user_id.in_([user.id for user in users])))
+    return store.change(users, enabled=False, tokens_valid_from=dt.datetime.now(dt.UTC))
 
 
 def delete_other(user: User) -> store.Receipt:

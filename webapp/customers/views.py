@@ -13,6 +13,7 @@ from sqlalchemy.orm import contains_eager, joinedload
 
 from webapp import details
 from webapp.bulk import DELETE, DISABLE, ENABLE, bulk_page
+from webapp.calls.lists import DIRECTIONS, DISPOSITIONS
 from webapp.calls.models import latest_calls
 from webapp.customers.lists import CUSTOMERS
 from webapp.customers.models import Customer
@@ -75,6 +76,8 @@ def show(id: uuid.UUID) -> Any:
             url=url_for("extensions.index", customer_id=id),
         ),
         calls=latest_calls(id),
+        directions=DIRECTIONS,
+        dispositions=DISPOSITIONS,
         changes=changes(customer, CustomerSchema),
     )
 

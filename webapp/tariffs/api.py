@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, func
 
 from webapp.api import Listing, resource
 from webapp.tariffs import operations, prices
+from webapp.tariffs.lists import PRICE_PLANS
 from webapp.tariffs.models import PricePlan, ProviderTariff, Tariff
 from webapp.tariffs.schemas import PricePlanSchema, ProviderTariffSchema, TariffSchema
 from webapp.validation import DialledNumber, Moment, Prefix
@@ -49,8 +50,7 @@ resource(
     "price-plans",
     PricePlan,
     PricePlanSchema,
-    order=[PricePlan.name],
-    search=[PricePlan.name],
+    listing=PRICE_PLANS,
     remove=operations.delete,
     rights="tariffs",
 )

@@ -7,7 +7,7 @@ import uuid
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from sqlalchemy import CheckConstraint, ForeignKey, Numeric, UniqueConstraint, func
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from webapp.ext import Base, Managed
@@ -55,6 +55,13 @@ class Tariff(Managed, Base):
 
     __table_args__ = (
         UniqueConstraint("price_plan_id", "prefix", "valid_from"),
+        Index(
+            "ix_tariffs_loss",
+            "price_plan_id",
+            "prefix",
+            "valid_from",
+            postgresql_where=text("price_per_minute < cost_per_minute"),
+        ),
         CheckConstraint("prefix ~ '^[0-9]{1,15}$'", "prefix"),
         CheckConstraint("cost_per_minute >= 0 AND price_per_minute >= 0 AND connect_fee >= 0", "amounts"),
         CheckConstraint("minimum_seconds BETWEEN 0 AND 3600", "minimum_seconds"),

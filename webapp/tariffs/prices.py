@@ -17,6 +17,8 @@ from webapp.ext import db
 from webapp.providers.models import Provider
 from webapp.tariffs.models import PricePlan, ProviderTariff, Tariff
 
+MOST_LOSSES = 1000
+
 Kind = type[Tariff] | type[ProviderTariff]
 
 
@@ -75,9 +77,10 @@ def owner(kind: Any) -> Any:
 
 
 def losses(price_plan_id: uuid.UUID) -> int:
-    """How many tariffs of a plan are now sold for less than their own cost."""
+    """How many tariffs of a plan are now sold for less than their own cost, counted up to MOST_LOSSES."""
     mine = Tariff.price_plan_id == price_plan_id, Tariff.price_per_minute < Tariff.cost_per_minute
-    return db.session.scalar(select(func.count()).where(*mine, counts(Tariff, func.now()))) or 0
+    found = select(Tariff.id).where(*mine, counts(Tariff, func.now())).limit(MOST_LOSSES).subquery()
+    return db.session.scalar(select(func.count()).select_from(found)) or 0
 
 
 def appraise(tariffs: Iterable[Tariff]) -> dict[uuid.UUID, Appraisal]:

@@ -16,6 +16,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from webapp import store
 from webapp.customers.models import Customer
+from webapp.export import csv_file
 from webapp.ext import db
 from webapp.forms import delete_page, form_for
 from webapp.pages import saved
@@ -23,6 +24,7 @@ from webapp.paging import matches, page
 from webapp.permissions import permission
 from webapp.providers.models import Provider
 from webapp.tariffs import operations, prices
+from webapp.tariffs.lists import PRICE_PLANS
 from webapp.tariffs.models import PricePlan, ProviderTariff, Tariff
 from webapp.tariffs.schemas import LookupSchema, PlanCopySchema, PricePlanSchema, ProviderTariffSchema, TariffSchema
 from webapp.validation import Schema, messages
@@ -45,7 +47,7 @@ MOST_COMPARED = 20_000  # In a longer plan, to compare every price with every de
 @bp.get("/price-plans/")
 @permission("tariffs.read")
 def index() -> Any:
-    plans = page(select(PricePlan).where(*matches(PricePlan.name)), PricePlan.name)
+    plans = PRICE_PLANS.page()
     ids = [plan.id for plan in plans.things]
     return render_template(
         "tariffs/index.html",
@@ -54,6 +56,12 @@ def index() -> Any:
         customers=_counted(Customer.price_plan_id, ids),
         providers=db.session.scalars(select(Provider).where(Provider.type != "numbers").order_by(Provider.name)).all(),
     )
+
+
+@bp.get("/price-plans/export.csv")
+@permission("tariffs.read")
+def export() -> Any:
+    return csv_file(PRICE_PLANS, "price-plans")
 
 
 @bp.get("/price-plans/<uuid:id>")
@@ -79,6 +87,7 @@ def show(id: uuid.UUID) -> Any:
         appraisals=prices.appraise([*lines.things, *lookup.lines]),
         customers=_counted(Customer.price_plan_id, [id]).get(id, 0),
         losses=prices.losses(id),
+        most_losses=prices.MOST_LOSSES,
     )
 
 

@@ -6,13 +6,13 @@ from webapp.accounts import operations
 from webapp.accounts.models import User
 from webapp.accounts.schemas import UserSchema
 from webapp.api import resource
+from webapp.users.lists import USERS
 
 resource(
     "users",
     User,
     UserSchema,
-    order=[User.username, User.id],
-    search=[User.username],
+    listing=USERS,
     save=operations.save,
     remove=operations.delete_other,
 )

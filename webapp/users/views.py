@@ -3,34 +3,64 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from flask import Blueprint, render_template
 from flask_babel import gettext, ngettext
-from sqlalchemy import select
-from sqlalchemy.orm import joinedload
+from flask_login import current_user
 
 from webapp import details
 from webapp.accounts import operations, second_factor, sessions
 from webapp.accounts.models import User, UserSession
 from webapp.accounts.schemas import UserSchema
+from webapp.bulk import DISABLE, ENABLE, bulk_page
+from webapp.export import csv_file
 from webapp.ext import db
 from webapp.forms import delete_page, form_for
 from webapp.pages import saved
-from webapp.paging import matches, page
 from webapp.permissions import permission
+from webapp.users.lists import USERS
 
 bp = Blueprint("users", __name__, url_prefix="/users")
 
 UserForm = form_for(UserSchema)
 
 
+def _oneself(users: Sequence[User]) -> Iterable[str]:
+    if any(user.id == current_user.id for user in users):
+        yield gettext("You cannot disable yourself.")
+
+
+ACTIONS = (
+    replace(ENABLE, do=operations.enable),
+    replace(
+        DISABLE,
+        do=operations.disable,
+        obstacles=_oneself,
+        warnings=lambda _: [gettext("They are signed out everywhere, and their API tokens are refused.")],
+    ),
+)
+
+
 @bp.get("/")
 @permission("users.read")
 def index() -> Any:
-    query = select(User).options(joinedload(User.second_factor)).where(*matches(User.username))
-    return render_template("users/index.html", page=page(query, User.username))
+    return render_template("users/index.html", page=USERS.page(), actions=ACTIONS)
+
+
+@bp.get("/export.csv")
+@permission("users.read")
+def export() -> Any:
+    return csv_file(USERS, "users")
+
+
+@bp.route("/bulk", methods=["GET", "POST"])
+@permission("users.write")
+def bulk() -> Any:
+    return bulk_page(USERS, ACTIONS)
 
 
 @bp.get("/<uuid:id>")
