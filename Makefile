@@ -33,8 +33,8 @@ translations: tools ## collect the texts for the translators, and compile what t
 		--ignore-obsolete
 	$(VENV)/bin/pybabel -q compile -d webapp/translations
 
-bench: tools ## measure: calls, saves, imports and pages
-	$(PYTHON) -m tests.bench
+bench: tools ## measure saves, lists and imports, each beside its rival; B="lists" measures one
+	$(PYTHON) -m tests.bench $(B)
 
 clean: ## remove ./var: packages, databases, logs and secrets
 	rm -rf var

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.embedded.asterisk import Asterisk
+from tests.bench import imports, lists
 from tests.calls.exchange import (
     AgentProcess,
     prepare_database,
@@ -96,13 +98,23 @@ def _row(name: str, figures: list[float]) -> str:
     return f"{name:<64}{statistics.median(ordered):>10.1f}{p99:>10.1f}{len(ordered):>6}"
 
 
-def main() -> None:
+def saves() -> None:
     with place() as here:
         print(f"{'Milliseconds, with ' + str(PHONES) + ' phones':<64}{'median':>10}{'p99':>10}{'n':>6}")
-        saves, acknowledgements = save_and_acknowledgement(here)
-        print(_row("save of a phone's secret, until committed", saves))
+        committed, acknowledgements = save_and_acknowledgement(here)
+        print(_row("save of a phone's secret, until committed", committed))
         print(_row("from commit to the agent's acknowledgement", acknowledgements))
         print(_row("rival: module reload res_pjsip.so", reload_of_everything(here)))
+
+
+PARTS = {"saves": saves, "lists": lists.main, "imports": imports.main}
+
+
+def main() -> None:
+    """All parts, or those that are named: python -m tests.bench lists."""
+    for name in sys.argv[1:] or PARTS:
+        PARTS[name]()
+        print()
 
 
 if __name__ == "__main__":

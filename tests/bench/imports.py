@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import resource
-import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -136,11 +135,11 @@ def _timed(action: Callable[[], object]) -> float:
 
 
 def main() -> None:
-    dids, tariffs = (int(argument) for argument in sys.argv[1:3]) if len(sys.argv) > 2 else (DIDS, TARIFFS)
+    print(f"{'Seconds, of files of 100 000 DIDs and of 300 000 tariffs':<72}{'once':>10}")
     with private_postgres() as cluster:
         cluster.create_database("imports")
         migrate.upgrade(cluster.url("imports"))
-        for name, seconds in rows(cluster.url("imports"), dids, tariffs):
+        for name, seconds in rows(cluster.url("imports")):
             print(f"{name:<72}{seconds:>10.2f}", flush=True)
 
 
