@@ -13,8 +13,21 @@ run: ## start everything on this machine: PostgreSQL, Asterisk, agent and web (C
 	@deploy/embedded/bootstrap run
 	@exec var/venv/bin/python -m deploy.embedded.run
 
+# The tests that mostly wait, for browsers and calls, and the others: side by side, for there are two cores.
+WAITING := tests/browser/ tests/calls/ tests/agent/ tests/deploy/ tests/api/
+OTHERS := $(filter-out $(WAITING) tests/bench/ tests/__pycache__/,$(wildcard tests/*/ tests/test_*.py))
+PYTEST := $(PYTHON) -m pytest -o cache_dir=var/cache/pytest
+
 test: check ## run every check and every test; T="tests/deploy -k kill" passes arguments to pytest
-	$(PYTHON) -m pytest -o cache_dir=var/cache/pytest $(T)
+ifdef T
+	$(PYTEST) $(T)
+else
+	@mkdir -p var/log
+	@$(PYTEST) $(WAITING) >var/log/tests-that-wait.log 2>&1 & waiting=$$!; \
+	$(PYTEST) $(OTHERS); others=$$?; \
+	wait $$waiting; failed=$$?; cat var/log/tests-that-wait.log; \
+	[ $$others = 0 ] && [ $$failed = 0 ]
+endif
 
 check: tools ## check format, lint, types and vendored files
 	$(PYTHON) -m ruff format --check .
