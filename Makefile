@@ -13,8 +13,8 @@ run: ## start everything on this machine: PostgreSQL, Asterisk, agent and web (C
 	@deploy/embedded/bootstrap run
 	@exec var/venv/bin/python -m deploy.embedded.run
 
-# The tests that mostly wait, for browsers and calls, and the others: side by side, for there are two cores.
-WAITING := tests/browser/ tests/calls/ tests/agent/ tests/deploy/ tests/api/
+# The tests that mostly wait, for a browser and for calls, and the others: side by side, for there are two cores.
+WAITING := tests/browser/ tests/calls/
 OTHERS := $(filter-out $(WAITING) tests/bench/ tests/__pycache__/,$(wildcard tests/*/ tests/test_*.py))
 PYTEST := $(PYTHON) -m pytest -o cache_dir=var/cache/pytest
 
