@@ -462,3 +462,15 @@ def test_of_very_many_losses_it_is_enough_to_know_that_they_are_many(
     assert "4 tariffs are sold below their own cost." in client.get(path(plan)).text
     monkeypatch.setattr(prices, "MOST_LOSSES", 3)
     assert "3 tariffs or more are sold below their own cost." in client.get(path(plan)).text
+
+
+def test_plans_and_decks_lead_to_their_import(client: FlaskClient, viewer: FlaskClient, plan: PricePlan) -> None:
+    provider = things.provider("Norte")
+    for address, kind, target in (
+        (path(plan), "tariffs", plan.id),
+        (f"/providers/{provider.id}/tariffs", "provider_tariffs", provider.id),
+    ):
+        link = f"/imports/new?kind={kind}&amp;target={target}"
+        assert link in client.get(address).text
+        assert link not in viewer.get(address).text
+        assert client.get(link.replace("&amp;", "&")).status_code == 200
