@@ -199,13 +199,15 @@ def find(kind: type[M], id: uuid.UUID | None) -> M:
     """
     thing = db.session.get(kind, id) if id else kind()
     if thing is None and request.method == "POST" and (request.endpoint or "").endswith(".edit"):
-        _flash_deletion(id)
+        _flash_deletion(kind, id)
         abort(redirect(_anew(), 307))  # The browser sends what was typed once more, to that form.
     return thing or abort(404)
 
 
-def _flash_deletion(id: uuid.UUID | None) -> None:
-    deleted = select(AuditEntry).where(AuditEntry.thing_id == id, AuditEntry.action == "delete")
+def _flash_deletion(kind: type[Managed], id: uuid.UUID | None) -> None:
+    name_of_kind = kind.__tablename__  # type: ignore[attr-defined]  # every model has one
+    mine = (AuditEntry.kind == name_of_kind, AuditEntry.thing_id == id)
+    deleted = select(AuditEntry).where(*mine, AuditEntry.action == "delete")
     entry = db.session.scalar(deleted.limit(1))
     name = entry.label if entry else gettext("this")
     flash(

@@ -93,12 +93,12 @@ def locale() -> str:
 
 def time_zone() -> str:
     """The company's."""
-    return settings.current().time_zone
+    return settings.current_or_first().time_zone
 
 
 def brand() -> str:
     """Whose program this is: the company's, once it has said its name."""
-    return settings.current().company_name or "Asterisk Admin"
+    return settings.current_or_first().company_name or "Asterisk Admin"
 
 
 def _browser_language() -> str:
@@ -146,7 +146,7 @@ def minutes(seconds: int) -> str:
 
 def amount(value: Decimal) -> str:
     """An amount of money in the company's currency and the reader's spelling: R$ 1.234,50."""
-    return str(format_currency(value, settings.current().currency))
+    return str(format_currency(value, settings.current_or_first().currency))
 
 
 def secure(response: Response) -> Response:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select, text
+from sqlalchemy.exc import OperationalError
 
 from tests.conftest import Counting
 from tests.web import things
@@ -19,6 +20,8 @@ from webapp.dids import operations
 from webapp.dids.models import Allocation, Did
 from webapp.ext import db
 from webapp.providers.models import Provider
+from webapp.settings import operations as settings
+from webapp.settings.schemas import SettingsSchema
 
 
 @pytest.fixture
@@ -455,3 +458,18 @@ def test_the_list_leads_to_what_is_done_with_many(client: FlaskClient) -> None:
     for address in ("/dids/allocate", "/dids/deallocate"):
         assert f'formaction="{address}"' in page
     assert 'href="/imports/new?kind=dids"' in page
+
+
+def test_a_number_is_not_taken_back_by_halves(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For how long it rests is a question to the database, which may fail when part of the work is done."""
+    did, padaria = things.did(), things.trunk("padaria")
+    things.allocate(did, padaria)
+
+    def away() -> SettingsSchema:
+        raise OperationalError("SELECT", {}, Exception("no answer"))
+
+    monkeypatch.setattr(settings, "current", away)
+    for path, data in ((f"/dids/{did.id}/deallocate", {}), ("/dids/deallocate", {"number": did.number, "count": "1"})):
+        assert client.post(path, data=data).status_code == 503
+        assert things.one(Did).status == "allocated"
+        assert things.count(Allocation, released_at=None) == 1

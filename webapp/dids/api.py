@@ -18,7 +18,6 @@ from webapp.dids import operations
 from webapp.dids.lists import DIDS
 from webapp.dids.models import Did
 from webapp.dids.schemas import AllocationSchema, DidRangeSchema, DidSchema, ManyAllocatedSchema, ManySchema
-from webapp.dids.views import unfit_sentence
 from webapp.ext import db
 from webapp.forms import CHANGED_MEANWHILE
 from webapp.permissions import permission
@@ -118,5 +117,5 @@ def _many(body: ManySchema, action: Callable[[], int]) -> Response:
     try:
         stopped = attempt(type(body), lambda: done.append(action()))
     except operations.Unfit as unfit:
-        return conflict(unfit_sentence(unfit))
+        return conflict(unfit.sentence())
     return stopped or jsonify(count=done[0])

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from flask_babel import gettext
 from sqlalchemy import (
     ColumnElement,
     Select,
@@ -33,6 +34,8 @@ from webapp.ext import db
 from webapp.extensions.models import Extension
 from webapp.settings import operations as settings
 from webapp.validation import N_
+
+NAMED = 5  # Numbers that stand in the way, by name.
 
 
 def create_range(wanted: DidRangeSchema) -> int:
@@ -67,8 +70,8 @@ def deallocate(did: Did) -> store.Receipt:
     """Take a DID back; who had it stays as history. It rests before somebody else gets the calls meant for them."""
     if did.current is None:
         raise store.Refused("ck_dids_allocated")
+    until = _quarantine_end()  # Asked first, for a question would write what has changed before the save has its turn.
     _end(did.current)
-    until = _quarantine_end()
     did.status = "quarantine" if until else "available"
     did.quarantine_until = until
     did.updated_at = func.now()
@@ -104,6 +107,14 @@ class Unfit(Exception):
         self.reason = reason
         self.numbers = numbers
 
+    def sentence(self) -> str:
+        """For the reader; the first of the numbers by name."""
+        names = ", ".join(self.numbers[:NAMED])
+        more = len(self.numbers) - NAMED
+        if more > 0:
+            names = gettext("%(names)s and %(count)s more", names=names, count=more)
+        return f"{gettext(self.reason)} {names}".strip()
+
 
 def allocate_many(wanted: ManyAllocatedSchema) -> int:
     """Give many free DIDs to one customer, all or none; how many they are."""
@@ -133,8 +144,8 @@ def deallocate_many(wanted: ManySchema) -> int:
         found = _chosen(session, wanted)
         _unfit(N_("Nobody has these numbers."), [number for number in found if number.status != "allocated"])
         ids = [number.id for number in found]
-        end(session, ids)
         until = _quarantine_end()
+        end(session, ids)
         _set(session, ids, status="quarantine" if until else "available", quarantine_until=until)
         _record("deallocate", found)
         return ids

@@ -43,7 +43,6 @@ DidRangeForm = form_for(DidRangeSchema)
 AllocationForm = form_for(AllocationSchema)
 ManyForm = form_for(ManySchema)
 ManyAllocatedForm = form_for(ManyAllocatedSchema)
-NAMED = 5  # Numbers that stand in the way, by name.
 
 
 def _to_be(status: str, label: Any) -> Action:
@@ -201,19 +200,10 @@ def _attempt_many(form: SchemaForm[Any], action: Callable[[], int]) -> int:
     try:
         return action()
     except operations.Unfit as unfit:
-        form.form_errors.append(unfit_sentence(unfit))
+        form.form_errors.append(unfit.sentence())
     except store.Refused as refused:
         form.refuse(refused)
     return 0
-
-
-def unfit_sentence(unfit: operations.Unfit) -> str:
-    """Which numbers stand in the way, the first of them by name."""
-    names = ", ".join(unfit.numbers[:NAMED])
-    more = len(unfit.numbers) - NAMED
-    if more > 0:
-        names = gettext("%(names)s and %(count)s more", names=names, count=more)
-    return f"{gettext(unfit.reason)} {names}".strip()
 
 
 def _arriving() -> bool:

@@ -14,20 +14,25 @@ from webapp.settings.schemas import SettingsSchema
 
 
 def current() -> SettingsSchema:
-    """What is settled, read once in a request; while the database is away, what is settled at first."""
+    """What is settled, read once in a request. OperationalError while the database is away."""
     if "settings" not in g:
-        g.settings = _read()
+        columns = [getattr(CompanySettings, name) for name in SettingsSchema.model_fields]
+        row = db.session.execute(select(*columns).where(CompanySettings.id == THE_ONE)).mappings().one()
+        g.settings = SettingsSchema.model_construct(**row)
     return cast(SettingsSchema, g.settings)
 
 
-def _read() -> SettingsSchema:
-    columns = [getattr(CompanySettings, name) for name in SettingsSchema.model_fields]
+def current_or_first() -> SettingsSchema:
+    """The same for what is only shown: while the database is away, what is settled at first.
+
+    Whoever changes something must not ask here, for what the transaction has done so far is given up.
+    """
     try:
-        row = db.session.execute(select(*columns).where(CompanySettings.id == THE_ONE)).mappings().one()
+        return current()
     except OperationalError:
         db.session.rollback()  # Else whoever asks next is told of this failure and not of its own.
-        return SettingsSchema()
-    return SettingsSchema.model_construct(**row)
+        first = g.settings = SettingsSchema()  # An error page asks several times, and each would wait.
+        return first
 
 
 def stored() -> CompanySettings:

@@ -18,7 +18,7 @@ from webapp import store
 from webapp.customers.models import Customer
 from webapp.export import csv_file
 from webapp.ext import db
-from webapp.forms import delete_page, form_for
+from webapp.forms import delete_page, find, form_for
 from webapp.pages import saved
 from webapp.paging import matches, page
 from webapp.permissions import permission
@@ -95,7 +95,7 @@ def show(id: uuid.UUID) -> Any:
 @bp.route("/price-plans/<uuid:id>/edit", methods=["GET", "POST"])
 @permission("tariffs.write")
 def edit(id: uuid.UUID | None) -> Any:
-    plan = db.get_or_404(PricePlan, id) if id else PricePlan()
+    plan = find(PricePlan, id)
     form = PricePlanForm(obj=plan)
     if form.validate_on_submit() and form.save(plan):
         return saved(gettext("Price plan %(name)s saved.", name=plan.name), ".show", id=plan.id)
@@ -152,19 +152,7 @@ def edit_tariff(id: uuid.UUID) -> Any:
 
 
 def _edit_tariff(plan: PricePlan, tariff: Tariff, form: Any) -> Any:
-    if form.validate_on_submit() and form.save(tariff):
-        message = gettext("Tariff %(prefix)s saved.", prefix=tariff.prefix)
-        return saved(message, ".show", id=tariff.price_plan_id, q=tariff.prefix, show="all")
-    return render_template(
-        "tariffs/edit_line.html",
-        line=tariff,
-        form=form,
-        owner=plan,
-        back_url=url_for(".show", id=plan.id),
-        new_url=url_for(".new_tariff", id=plan.id, like=tariff.id) if tariff.id else "",
-        delete_url=url_for(".delete_tariff", id=tariff.id) if tariff.id else "",
-        has_begun=_has_begun(tariff),
-    ), 422 if form.errors else 200
+    return _edit_line(tariff, form, plan, ".show", ".new_tariff", ".delete_tariff")
 
 
 @bp.route("/tariffs/<uuid:id>/delete", methods=["GET", "POST"])
@@ -216,19 +204,7 @@ def edit_deck_line(id: uuid.UUID) -> Any:
 
 
 def _edit_deck_line(provider: Provider, line: ProviderTariff, form: Any) -> Any:
-    if form.validate_on_submit() and form.save(line):
-        message = gettext("Tariff %(prefix)s saved.", prefix=line.prefix)
-        return saved(message, ".deck", id=line.provider_id, q=line.prefix, show="all")
-    return render_template(
-        "tariffs/edit_line.html",
-        line=line,
-        form=form,
-        owner=provider,
-        back_url=url_for(".deck", id=provider.id),
-        new_url=url_for(".new_deck_line", id=provider.id, like=line.id) if line.id else "",
-        delete_url=url_for(".delete_deck_line", id=line.id) if line.id else "",
-        has_begun=_has_begun(line),
-    ), 422 if form.errors else 200
+    return _edit_line(line, form, provider, ".deck", ".new_deck_line", ".delete_deck_line")
 
 
 @bp.route("/provider-tariffs/<uuid:id>/delete", methods=["GET", "POST"])
@@ -241,6 +217,23 @@ def delete_deck_line(id: uuid.UUID) -> Any:
 
 
 # ---- what they share
+
+
+def _edit_line(line: Line, form: Any, owner: PricePlan | Provider, back: str, new: str, delete: str) -> Any:
+    """The form of a line of a price plan or deck, its `owner`; the others are endpoints."""
+    if form.validate_on_submit() and form.save(line):
+        message = gettext("Tariff %(prefix)s saved.", prefix=line.prefix)
+        return saved(message, back, id=owner.id, q=line.prefix, show="all")
+    return render_template(
+        "tariffs/edit_line.html",
+        line=line,
+        form=form,
+        owner=owner,
+        back_url=url_for(back, id=owner.id),
+        new_url=url_for(new, id=owner.id, like=line.id) if line.id else "",
+        delete_url=url_for(delete, id=line.id) if line.id else "",
+        has_begun=_has_begun(line),
+    ), 422 if form.errors else 200
 
 
 @dataclass(frozen=True)
