@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy.orm import Session, joinedload
 
 from webapp.asterisk.projection import PROJECTIONS
 from webapp.models import Allocation, Customer, Did, Extension
@@ -15,8 +15,8 @@ from webapp.models import Allocation, Customer, Did, Extension
 _READ_BY_PROJECTION: dict[type[Any], tuple[Any, ...]] = {
     Extension: (joinedload(Extension.customer),),
     Did: (
-        selectinload(Did.current).joinedload(Allocation.customer),
-        selectinload(Did.current).joinedload(Allocation.extension).joinedload(Extension.customer),
+        joinedload(Did.current).joinedload(Allocation.customer),
+        joinedload(Did.current).joinedload(Allocation.extension).joinedload(Extension.customer),
     ),
 }
 

@@ -25,7 +25,7 @@ STATUSES = {
 DIDS = ListOf(
     query=(
         select(Did)
-        .outerjoin(Did.provider)  # It always has one; but a join that may be missing is left out where nobody needs it.
+        .join(Did.provider)  # It always has one, and so the numbers can be read by the provider, in order.
         .outerjoin(Did.gateway)
         .outerjoin(Did.current)
         .outerjoin(Allocation.customer)

@@ -55,6 +55,16 @@ class Did(Managed, Base):
             func.reverse(number).label("reversed"),
             postgresql_ops={"reversed": "text_pattern_ops"},
         ),
+        # In the list it is found by any digits of it, and by any part of what is noted of it.
+        Index(
+            "ix_search_dids_number_part", "number", postgresql_using="gin", postgresql_ops={"number": "gin_trgm_ops"}
+        ),
+        Index(
+            "ix_search_dids_description",
+            "description",
+            postgresql_using="gin",
+            postgresql_ops={"description": "gin_trgm_ops"},
+        ),
         CheckConstraint("(status = 'quarantine') = (quarantine_until IS NOT NULL)", "quarantine_until"),
         Index("ix_dids_quarantine_until", "quarantine_until", postgresql_where="quarantine_until IS NOT NULL"),
         Index(None, "status", "number"),  # The list in other orders than by number, and the numbers that are free.
