@@ -24,7 +24,7 @@ from webapp.customers.models import Customer
 from webapp.dids import operations as dids
 from webapp.dids.models import Allocation, Did
 from webapp.ext import db
-from webapp.imports import operations, reading
+from webapp.imports import reading, working
 from webapp.imports.models import DidLine, Import, ImportFile
 from webapp.providers.models import Provider
 from webapp.tariffs.models import PricePlan, ProviderTariff, Tariff
@@ -34,10 +34,10 @@ from webapp.tariffs.models import PricePlan, ProviderTariff, Tariff
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """What goes on in a thread of its own has a connection of its own; here all is one transaction."""
 
-    def start(import_: Import, step: operations.Step) -> None:
-        operations.perform(import_.id, step, operations.Progress())
+    def start(import_: Import, step: working.Step) -> None:
+        working.perform(import_.id, step, working.Progress())
 
-    monkeypatch.setattr(operations, "start", start)
+    monkeypatch.setattr(working, "start", start)
 
 
 @pytest.fixture
@@ -456,7 +456,7 @@ def test_what_is_stored_may_change_between_preview_and_apply(client: FlaskClient
 
 def test_an_import_whose_program_died(client: FlaskClient, norte: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(operations, "start", lambda *_: None)
+        patch.setattr(working, "start", lambda *_: None)
         page = brought(client, "number,provider\n551140001000,Norte\n")
     assert "The file is being read" in page
     assert ">Try again<" not in page

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
-import tempfile
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -20,9 +19,9 @@ from wtforms import FileField, SelectField, StringField
 
 from webapp.ext import Managed, db
 from webapp.forms import choices
-from webapp.imports import operations, reading
+from webapp.imports import applying, comparing, keeping, looking, mapping, reading, receiving, working
 from webapp.imports.kinds import KINDS, Kind
-from webapp.imports.models import Import, ImportFile
+from webapp.imports.models import Import
 from webapp.imports.staging import column_name
 from webapp.permissions import may, permission
 from webapp.validation import Moment, messages, translated
@@ -75,7 +74,7 @@ def new() -> Any:
         import_ = _received(form, kind, what)
         if import_:
             if import_.state == "reading":
-                operations.start(import_, operations.read)
+                working.start(import_, comparing.read)
             return redirect(url_for(".show", id=import_.id))
     return render_template("imports/new.html", form=form, kind=kind, what=what), 422 if form.errors else 200
 
@@ -90,7 +89,7 @@ def _received(form: ImportForm, kind: str, what: Kind) -> Import | None:
     if form.errors or not file:
         return None
     try:
-        return operations.receive(file, kind, target, moment)
+        return receiving.receive(file, kind, target, moment)
     except reading.Unreadable as error:
         form.file.errors = [translated(error.sentence, error.values)]
         return None
@@ -132,7 +131,7 @@ def show(id: uuid.UUID) -> Any:
             return Response(headers={"HX-Refresh": "true"})
         return render_template("imports/_progress.html", **values)
     if import_.state == "mapping":
-        values |= {"missing": operations.missing(import_)}
+        values |= {"missing": mapping.missing(import_)}
     if import_.state == "ready":
         values |= _preview(import_, what)
     target = db.session.get(what.targets, import_.target_id) if what.targets and import_.target_id else None
@@ -140,15 +139,15 @@ def show(id: uuid.UUID) -> Any:
 
 
 def _preview(import_: Import, what: Kind) -> dict[str, Any]:
-    outcomes = {name: operations.sample(import_, name) for name in ("new", "changed") if import_.counts[name]}
-    losing = operations.below_cost(import_, what)
-    below = db.session.execute(losing.order_by("line").limit(operations.SHOWN)).all() if losing is not None else []
+    outcomes = {name: looking.sample(import_, name) for name in ("new", "changed") if import_.counts[name]}
+    losing = comparing.below_cost(import_, what)
+    below = db.session.execute(losing.order_by("line").limit(looking.SHOWN)).all() if losing is not None else []
     return {
         "outcomes": outcomes,
-        "rejected": operations.rejected(import_) if import_.counts["rejected"] else [],
+        "rejected": looking.rejected(import_) if import_.counts["rejected"] else [],
         "below": below,
-        "names": operations.names(import_, outcomes),
-        "unused": operations.unused(import_),
+        "names": looking.names(import_, outcomes),
+        "unused": mapping.unused(import_),
     }
 
 
@@ -157,38 +156,38 @@ def _preview(import_: Import, what: Kind) -> dict[str, Any]:
 def columns(id: uuid.UUID) -> Any:
     """Which column is what, where the header did not say it."""
     import_ = db.get_or_404(Import, id)
-    if not operations.map_columns(import_, dict(request.form.items())):
+    if not mapping.choose(import_, dict(request.form.items())):
         flash(gettext("Choose a column for each of the fields that are needed."), "warning")
         return redirect(url_for(".show", id=id))
-    return _go_on(import_, "reading", operations.read, *operations.REMAPPED)
+    return _go_on(import_, "reading", comparing.read, *mapping.REMAPPED)
 
 
 @bp.post("/<uuid:id>/read")
 @permission("imports.write")
 def read(id: uuid.UUID) -> Any:
     """Once more: whoever read it has died, or what is stored has changed."""
-    return _go_on(db.get_or_404(Import, id), "reading", operations.read, "ready")
+    return _go_on(db.get_or_404(Import, id), "reading", comparing.read, "ready")
 
 
 @bp.post("/<uuid:id>/apply")
 @permission("imports.write")
 def apply(id: uuid.UUID) -> Any:
     import_ = db.get_or_404(Import, id)
-    if not operations.may_be_applied(import_):
+    if not applying.may_be_applied(import_):
         flash(gettext("Nothing was applied: there is nothing to apply, or lines are refused."), "warning")
         return redirect(url_for(".show", id=id))
-    return _go_on(import_, "applying", operations.apply, "ready")
+    return _go_on(import_, "applying", applying.apply, "ready")
 
 
 @bp.post("/<uuid:id>/undo")
 @permission("imports.write")
 def undo(id: uuid.UUID) -> Any:
-    return _go_on(db.get_or_404(Import, id), "undoing", operations.undo, "applied")
+    return _go_on(db.get_or_404(Import, id), "undoing", applying.undo, "applied")
 
 
-def _go_on(import_: Import, doing: str, step: operations.Step, *states: str) -> BaseResponse:
-    if operations.claim(import_, doing, *states):
-        operations.start(import_, step)
+def _go_on(import_: Import, doing: str, step: working.Step, *states: str) -> BaseResponse:
+    if working.claim(import_, doing, *states):
+        working.start(import_, step)
     else:
         flash(gettext("Nothing was done: somebody else is at it, or was before you."), "warning")
     return redirect(url_for(".show", id=import_.id))
@@ -215,21 +214,17 @@ def _rejected_lines(import_: Import) -> Iterator[str]:
     line = KINDS[import_.kind].line
     wrong = select(line.line, line.errors).where(line.import_id == import_.id, line.errors.is_not(None))
     refused = db.session.execute(wrong.order_by(line.line).execution_options(yield_per=1000))
-    with tempfile.TemporaryFile() as file:
-        parts = select(ImportFile.data).where(ImportFile.import_id == import_.id).order_by(ImportFile.part)
-        for data in db.session.scalars(parts.execution_options(yield_per=4)):
-            file.write(data)
-        with reading.lines(file) as lines:
-            if import_.has_header:
-                writer.writerow([*map(_harmless, next(lines)[1]), gettext("Reason")])
-            for number, errors in refused:
-                cells = next(cells for n, cells in lines if n == number)
-                reason = " ".join(f"{each['column']}: {each['reason']}" for each in errors)
-                writer.writerow([*map(_harmless, cells), _harmless(reason)])
-                if out.tell() > 1 << 16:
-                    yield out.getvalue()
-                    out.seek(0)
-                    out.truncate()
+    with keeping.kept(db.session(), import_) as file, reading.lines(file) as lines:
+        if import_.has_header:
+            writer.writerow([*map(_harmless, next(lines)[1]), gettext("Reason")])
+        for number, errors in refused:
+            cells = next(cells for n, cells in lines if n == number)
+            reason = " ".join(f"{each['column']}: {each['reason']}" for each in errors)
+            writer.writerow([*map(_harmless, cells), _harmless(reason)])
+            if out.tell() > 1 << 16:
+                yield out.getvalue()
+                out.seek(0)
+                out.truncate()
     yield out.getvalue()
 
 
