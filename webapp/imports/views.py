@@ -17,16 +17,16 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response as BaseResponse
 from wtforms import FileField, SelectField, StringField
 
+from webapp.export import csv_file
 from webapp.ext import Managed, db
 from webapp.forms import choices
 from webapp.imports import applying, comparing, keeping, looking, mapping, reading, receiving, working
 from webapp.imports.kinds import KINDS, Kind
+from webapp.imports.lists import IMPORTS
 from webapp.imports.models import Import
 from webapp.imports.staging import column_name
 from webapp.permissions import may, permission
 from webapp.validation import Moment, messages, translated
-
-LATEST = 100
 
 bp = Blueprint("imports", __name__, url_prefix="/imports")
 
@@ -54,8 +54,13 @@ def take_large_files(endpoint: str | None, values: dict[str, Any] | None) -> Non
 @bp.get("/")
 @permission("imports.read")
 def index() -> Any:
-    latest = db.session.scalars(select(Import).order_by(Import.created_at.desc()).limit(LATEST))
-    return render_template("imports/index.html", imports=latest.all(), kinds=KINDS)
+    return render_template("imports/index.html", page=IMPORTS.page(), kinds=KINDS)
+
+
+@bp.get("/export.csv")
+@permission("imports.read")
+def export() -> Any:
+    return csv_file(IMPORTS, "imports")
 
 
 @bp.route("/new", methods=["GET", "POST"])
