@@ -148,7 +148,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """What goes on in a thread of its own has a connection of its own; here all is one transaction."""
 
     def start(import_: Import, step: working.Step) -> None:
-        working.perform(import_.id, step, working.Progress())
+        working.perform(import_.id, step, working.asked(), working.Progress())
 
     monkeypatch.setattr(working, "start", start)
 

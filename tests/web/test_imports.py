@@ -12,10 +12,12 @@ from typing import Any
 
 import openpyxl
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, text
 from werkzeug.test import TestResponse
 
+from tests.conftest import make_user, signed_in
 from tests.web import things
 from tests.web.html import alert, error_at, rows
 from webapp import store
@@ -35,7 +37,7 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """What goes on in a thread of its own has a connection of its own; here all is one transaction."""
 
     def start(import_: Import, step: working.Step) -> None:
-        working.perform(import_.id, step, working.Progress())
+        working.perform(import_.id, step, working.asked(), working.Progress())
 
     monkeypatch.setattr(working, "start", start)
 
@@ -496,6 +498,17 @@ def test_one_entry_in_the_audit_log(client: FlaskClient, norte: Provider) -> Non
     assert (first.action, second.action) == ("import", "undo import")
     assert (first.kind, first.username, first.after["new"]) == ("dids", "olga", 2)
     assert first.thing_id == second.thing_id == things.one(Import).id
+
+
+def test_the_audit_log_names_who_applied_it(app: Flask, client: FlaskClient, norte: Provider) -> None:
+    """Not who had brought the file."""
+    brought(client, "number,provider\n551140001000,Norte\n")
+    make_user("otto", "operator")
+    db.session.commit()
+    do(signed_in(app, "otto"), "apply")
+    do(client, "undo")
+    told = db.session.execute(select(AuditEntry.action, AuditEntry.username).where(AuditEntry.label == "file.csv"))
+    assert {tuple(row) for row in told} == {("import", "otto"), ("undo import", "olga")}
 
 
 def test_the_refusals_are_those_of_the_form(client: FlaskClient, norte: Provider, acme: Customer) -> None:

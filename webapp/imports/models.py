@@ -30,7 +30,7 @@ class Import(Base):
     kind: Mapped[str]  # One of the keys of kinds.KINDS.
     target_id: Mapped[uuid.UUID | None]  # The price plan or provider whose tariffs they are.
     file_name: Mapped[str]
-    username: Mapped[str]  # Who brought the file, in which request and language: the work goes on without a request.
+    username: Mapped[str]  # Who brought the file, in which request and language.
     request_id: Mapped[str] = mapped_column(server_default="")
     language: Mapped[str]
     created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now(), index=True)

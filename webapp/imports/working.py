@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import structlog
 from flask import Flask, current_app
-from flask_babel import force_locale, gettext
+from flask_babel import force_locale, get_locale, gettext
 from sqlalchemy import and_, func, or_, update
 from sqlalchemy.exc import DBAPIError, OperationalError
 
@@ -31,6 +31,15 @@ class Progress:
     lines: int = 0
 
 
+@dataclass(frozen=True)
+class Asked:
+    """Who asked for a step, in which request and language: the work goes on without a request."""
+
+    username: str
+    request_id: str
+    language: str
+
+
 Step = Callable[[Import, Progress], None]
 
 
@@ -41,20 +50,26 @@ class Outdated(Exception):
 def start(import_: Import, step: Step) -> None:
     """Go on with an import in a thread of its own."""
     app = cast(Any, current_app)._get_current_object()
-    threading.Thread(target=_in_thread, args=(app, import_.id, step), name=f"import {import_.id}", daemon=True).start()
+    given = (app, import_.id, step, asked())
+    threading.Thread(target=_in_thread, args=given, name=f"import {import_.id}", daemon=True).start()
 
 
-def _in_thread(app: Flask, id: uuid.UUID, step: Step) -> None:
+def asked() -> Asked:
+    """Who asks now, who need not be the one who brought the file in."""
+    return Asked(who.username(), who.request_id(), str(get_locale()))
+
+
+def _in_thread(app: Flask, id: uuid.UUID, step: Step, by: Asked) -> None:
     with app.app_context(), _heartbeat(app, id) as progress:
-        perform(id, step, progress)
+        perform(id, step, by, progress)
 
 
-def perform(id: uuid.UUID, step: Step, progress: Progress) -> None:
+def perform(id: uuid.UUID, step: Step, by: Asked, progress: Progress) -> None:
     """Do a step for whoever asked for it. What stops it is told in the import."""
     import_ = db.session.get_one(Import, id, populate_existing=True)
     db.session.expunge(import_)
     db.session.rollback()
-    with force_locale(import_.language), who.on_behalf_of(import_.username, import_.request_id):
+    with force_locale(by.language), who.on_behalf_of(by.username, by.request_id):
         try:
             step(import_, progress)
         except Unreadable as error:
