@@ -27,7 +27,7 @@ from webapp.dids import operations as dids
 from webapp.dids.models import Allocation, Did
 from webapp.ext import db
 from webapp.imports import reading, working
-from webapp.imports.models import DidLine, Import, ImportFile
+from webapp.imports.models import DidLine, Import, ImportChange, ImportFile
 from webapp.providers.models import Provider
 from webapp.tariffs.models import PricePlan, ProviderTariff, Tariff
 
@@ -37,6 +37,7 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """What goes on in a thread of its own has a connection of its own; here all is one transaction."""
 
     def start(import_: Import, step: working.Step) -> None:
+        db.session.commit()  # Else the rollback in there would take the claim back too, which is within.
         working.perform(import_.id, step, working.asked(), working.Progress())
 
     monkeypatch.setattr(working, "start", start)
@@ -449,6 +450,9 @@ def test_what_is_stored_may_change_between_preview_and_apply(client: FlaskClient
     things.did("551140001000", provider_id=norte.id)
     page = do(client, "apply")
     assert alert(page) == "What is stored has changed since the preview. Nothing was done; look again."
+    assert "Outdated" in page
+    assert ">Apply<" not in page
+    assert alert(do(client, "apply")) == "What is stored has changed since the preview. Nothing was done; look again."
     assert things.count(Did) == 1
     page = do(client, "read")
     assert counts(page) == {"New": 1, "Unchanged": 1}
@@ -486,6 +490,33 @@ def test_what_is_no_longer_needed_is_let_go(client: FlaskClient, norte: Provider
     db.session.commit()
     brought(client, "number,provider\n551140001002,Norte\n")
     assert things.count(DidLine) == things.count(ImportFile) == 1
+
+
+def test_what_was_before_is_kept_for_ninety_days(client: FlaskClient, norte: Provider) -> None:
+    brought(client, "number,provider\n551140001000,Norte\n")
+    page = do(client, "apply")
+    assert "It can be undone until" in page
+    assert ">Undo<" in page
+    import_ = things.one(Import)
+
+    def age(days: int) -> str:
+        """The page, so many days after it was applied, when somebody has just brought in another file."""
+        changed = "UPDATE imports SET applied_at = now() - :days * interval '1 day' WHERE applied_at IS NOT NULL"
+        db.session.execute(text(changed), {"days": days})
+        db.session.commit()
+        brought(client, "number,provider\n551140001001,Norte\n")
+        return client.get(f"/imports/{import_.id}").text
+
+    assert ">Undo<" in age(89)
+    page = age(90)
+    assert ">Undo<" not in page
+    assert "It can no longer be undone: what was there before is kept for 90 days." in page
+    asked = client.post(f"/imports/{import_.id}/undo", follow_redirects=True).text
+    assert alert(asked) == "It can no longer be undone: what was there before is kept for 90 days."
+    assert things.count(Did) == things.count(ImportChange) == 1
+    age(92)
+    assert things.count(ImportChange) == 0
+    assert things.one(Import, id=import_.id).state == "applied"
 
 
 def test_one_entry_in_the_audit_log(client: FlaskClient, norte: Provider) -> None:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, cast
 
 from flask_babel import gettext
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import ColumnElement, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from webapp.ext import db
 from webapp.imports.kinds import KINDS
-from webapp.imports.models import Import, ImportFile
+from webapp.imports.models import KEEP_DAYS, UNDO_DAYS, Import, ImportChange, ImportFile
 from webapp.validation import N_
 
 PART_BYTES = 512 * 1024
-KEEP_DAYS = 7  # What was never applied is then forgotten.
 
 
 def keep(import_: Import, stream: BinaryIO) -> None:
@@ -45,11 +45,16 @@ def forget(session: Session, import_: Import) -> None:
 
 
 def forget_old() -> None:
-    """Let go of the lines and files of imports that came to nothing."""
-    old = select(Import.id).where(
-        Import.created_at < func.now() - func.make_interval(0, 0, 0, KEEP_DAYS), Import.state.in_(("mapping", "ready"))
-    )
+    """Let go of the lines and files of imports that came to nothing, and of what undid those of long ago."""
+    old = select(Import.id).where(Import.created_at < _ago(KEEP_DAYS), Import.state.in_(("mapping", "ready")))
     ids = db.session.scalars(old).all()
     for id in ids:
         forget(db.session(), db.session.get_one(Import, id))
     db.session.execute(update(Import).where(Import.id.in_(ids)).values(state="failed", error=gettext(N_("Forgotten."))))
+    # A day later than it is offered, so that nobody is undoing it now.
+    settled = select(Import.id).where(Import.applied_at < _ago(UNDO_DAYS + 1), Import.undone_at.is_(None))
+    db.session.execute(delete(ImportChange).where(ImportChange.import_id.in_(settled)))
+
+
+def _ago(days: int) -> ColumnElement[dt.datetime]:
+    return func.now() - func.make_interval(0, 0, 0, days)

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Container, Mapping, Sequence
+from typing import Any
 
 from flask_babel import force_locale, gettext
 
-from webapp import store
-from webapp.ext import db
-from webapp.imports.kinds import KINDS, Kind
-from webapp.imports.models import Import
+from webapp.imports.kinds import Kind
+from webapp.imports.models import Cells, Import
 from webapp.pages import LANGUAGES
+from webapp.validation import N_, translated
 
 REMAPPED = ("mapping", "ready", "failed")  # In which states the columns may still be chosen.
+
+
+class WrongColumns(Exception):
+    """What was said of the columns cannot be: why, in a sentence."""
+
+    def __init__(self, sentence: str, **values: Any) -> None:
+        super().__init__(translated(sentence, values))
 
 
 def heading(text: str) -> str:
@@ -42,10 +50,9 @@ def named(kind: Kind, header: list[str]) -> dict[str, int]:
     return {name: position for name, position in found.items() if name not in twice}
 
 
-def missing(import_: Import) -> list[str]:
+def missing(kind: Kind, columns: Container[str]) -> list[str]:
     """The fields that every line must have and that no column was found for."""
-    kind = KINDS[import_.kind]
-    return [n for n in kind.fields if kind.schema.model_fields[n].is_required() and n not in import_.columns]
+    return [name for name in kind.fields if kind.schema.model_fields[name].is_required() and name not in columns]
 
 
 def unused(import_: Import) -> list[str]:
@@ -55,20 +62,29 @@ def unused(import_: Import) -> list[str]:
     return [name.strip() for position, name in enumerate(names) if position not in taken and name.strip()]
 
 
-def choose(import_: Import, chosen: dict[str, str]) -> bool:
-    """Take an operator's word for which column is what; False if something that is needed is still missing."""
-    if import_.state not in REMAPPED:
-        return False  # What was applied is undone by what its columns were.
-    kind = KINDS[import_.kind]
-    wide = max(map(len, import_.header))
-    import_.columns = {
-        name: int(chosen[name])
-        for name in kind.fields
-        if re.fullmatch(r"[0-9]{1,3}", chosen.get(name, "")) and int(chosen[name]) < wide
-    }
-    import_.has_header = "has_header" in chosen
-    if missing(import_):
-        db.session.rollback()
-        return False
-    store.save()
-    return True
+def chosen(
+    kind: Kind, header: Sequence[Cells], columns: Mapping[str, int | str], has_header: bool
+) -> tuple[dict[str, int], bool]:
+    """Field -> position, and whether the first line names the columns, as somebody says. WrongColumns if he errs.
+
+    Who calls a column by its heading says with it that there are headings.
+    """
+    if unknown := sorted(columns.keys() - set(kind.fields)):
+        raise WrongColumns(N_("There is no field {names}."), names=", ".join(unknown))
+    found = {name: _position(header, columns[name]) for name in kind.fields if name in columns}
+    if lacking := missing(kind, found):
+        raise WrongColumns(N_("Say which column is {names}."), names=", ".join(lacking))
+    return found, has_header or any(isinstance(column, str) for column in columns.values())
+
+
+def _position(header: Sequence[Cells], column: int | str) -> int:
+    if isinstance(column, int):
+        found = [column] if 0 <= column < max(map(len, header)) else []
+    else:
+        heads = list(enumerate(header[0]))
+        alike = [position for position, cell in heads if heading(cell) == heading(column) != ""]
+        found = [position for position, cell in heads if cell.strip() == column.strip()] or alike
+    if len(found) != 1:
+        one_of = N_("The file has more than one column {column}.") if found else N_("The file has no column {column}.")
+        raise WrongColumns(one_of, column=column)
+    return found[0]

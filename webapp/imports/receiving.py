@@ -2,41 +2,47 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 import uuid
 from typing import BinaryIO, cast
 
 from flask_babel import get_locale
-from werkzeug.datastructures import FileStorage
 
 from webapp import store, who
 from webapp.ext import db
 from webapp.imports import keeping, mapping, reading
 from webapp.imports.kinds import KINDS
 from webapp.imports.models import Import
+from webapp.imports.schemas import ImportSchema
 
 
-def receive(file: FileStorage, kind: str, target_id: uuid.UUID | None, valid_from: dt.datetime | None) -> Import:
-    """Keep a file, and find out what its columns are. Unreadable if it is no table."""
-    stream = cast(BinaryIO, file.stream)
+def receive(wanted: ImportSchema) -> Import:
+    """Keep a file, and find out what its columns are.
+
+    Unreadable if it is no table, WrongColumns if its columns are not as was said.
+    """
+    kind, stream = KINDS[wanted.kind], cast(BinaryIO, wanted.file.stream)
     first = reading.first_lines(stream, 4)
-    found = mapping.named(KINDS[kind], first[0])
+    columns = mapping.named(kind, first[0])
+    # A first line that names nothing we know is taken for data, till somebody says otherwise.
+    has_header = bool(columns) if wanted.has_header is None else wanted.has_header
+    if wanted.columns is not None:
+        columns, has_header = mapping.chosen(kind, first, wanted.columns, has_header)
     import_ = Import(
         id=uuid.uuid4(),
-        kind=kind,
-        target_id=target_id,
-        file_name=_file_name(file.filename or ""),
+        kind=wanted.kind,
+        target_id=wanted.target_id,
+        file_name=_file_name(wanted.file.filename or ""),
         username=who.username(),
         request_id=who.request_id(),
         language=str(get_locale()),
-        valid_from=valid_from,
+        valid_from=wanted.begins_at,
         header=[[cell.replace("\x00", "")[:200] for cell in cells] for cells in first],
-        has_header=bool(found),  # A first line that names nothing we know is taken for data, till somebody says so.
-        columns=found,
+        has_header=has_header,
+        columns=columns,
         total=reading.count(stream),
     )
-    import_.state = "mapping" if mapping.missing(import_) else "reading"
+    import_.state = "mapping" if mapping.missing(kind, columns) else "reading"
     keeping.forget_old()
     db.session.add(import_)
     db.session.flush()

@@ -19,9 +19,11 @@ from webapp import store, who
 from webapp.ext import db
 from webapp.imports.models import HEARTBEAT_SECONDS, WORKING, Import
 from webapp.imports.reading import Unreadable
-from webapp.validation import translated
+from webapp.validation import N_, translated
 
 log = structlog.get_logger()
+
+OUTDATED = N_("What is stored has changed since the preview. Nothing was done; look again.")
 
 
 @dataclass
@@ -75,7 +77,7 @@ def perform(id: uuid.UUID, step: Step, by: Asked, progress: Progress) -> None:
         except Unreadable as error:
             _stopped(import_, translated(error.sentence, error.values))
         except Outdated:
-            _stopped(import_, gettext("What is stored has changed since the preview. Nothing was done; look again."))
+            _stopped(import_, gettext(OUTDATED), counts={})  # Else it would be offered again, in vain.
         except store.Refused as refused:
             log.warning("import refused", constraint=refused.constraint)
             _stopped(import_, gettext("Somebody changed what this file is about at the same time. Nothing was done."))
@@ -88,10 +90,10 @@ def perform(id: uuid.UUID, step: Step, by: Asked, progress: Progress) -> None:
             raise
 
 
-def _stopped(import_: Import, sentence: str) -> None:
+def _stopped(import_: Import, sentence: str, **values: Any) -> None:
     """Nothing was done: an import is what it was before the step, with the reason."""
     state = {"reading": "failed", "applying": "ready", "undoing": "applied"}[import_.state]
-    store.aside(update(Import).where(Import.id == import_.id).values(state=state, error=sentence))
+    store.aside(update(Import).where(Import.id == import_.id).values(state=state, error=sentence, **values))
 
 
 @contextmanager
@@ -117,10 +119,13 @@ def _heartbeat(app: Flask, id: uuid.UUID) -> Iterator[Progress]:
         thread.join()
 
 
-def claim(import_: Import, doing: str, *states: str) -> bool:
-    """Take an import on, if it is in one of these states or whoever worked at it died. Only one of two gets it."""
+def claim(import_: Import, doing: str, *states: str, **values: Any) -> bool:
+    """Take an import on, if it is in one of these states or whoever worked at it died. Only one of two gets it.
+
+    Nobody may have taken it on since it was read, for what was seen of it would no longer count.
+    """
     silent = Import.heartbeat < func.clock_timestamp() - func.make_interval(0, 0, 0, 0, 0, 0, HEARTBEAT_SECONDS)
     free = or_(Import.state.in_(states), and_(Import.state == doing, silent))
-    taken = update(Import).where(Import.id == import_.id, free)
-    values = {"state": doing, "error": "", "heartbeat": func.clock_timestamp(), "progress": 0}
-    return store.aside(taken.values(values)) == 1
+    taken = update(Import).where(Import.id == import_.id, Import.heartbeat == import_.heartbeat, free)
+    begun = {"state": doing, "error": "", "heartbeat": func.clock_timestamp(), "progress": 0}
+    return store.aside(taken.values(begun | values)) == 1
