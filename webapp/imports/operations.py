@@ -76,7 +76,7 @@ def apply(import_: Import) -> None:
 
 def undo(import_: Import) -> None:
     """Set back what it did."""
-    if import_.applied_at and not import_.undoable:
+    if import_.undo_until and not import_.undoable:
         raise NotNow(
             gettext("It can no longer be undone: what was there before is kept for %(days)s days.", days=UNDO_DAYS)
         )
