@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flask import abort, flash, redirect, render_template, request, url_for
+from flask import abort, flash, redirect, render_template, request
 from flask_babel import format_decimal, gettext, lazy_gettext
 
 from webapp import store
@@ -46,7 +46,7 @@ class Action:
 def bulk_page(listing: ListOf, actions: Sequence[Action]) -> Any:
     """The page that asks before something is done to the rows selected, and the deed itself."""
     action = next((action for action in actions if action.name == request.args.get("action")), None) or abort(404)
-    back = url_for(".index", **listing.chosen())
+    back = listing.url(listing.index, **listing.chosen())
     things = selected(listing)
     if not things:
         flash(gettext("Nothing was selected."), "warning")

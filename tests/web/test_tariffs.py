@@ -18,7 +18,7 @@ from tests.web.html import alert, error_at, filled_in, rows
 from webapp.accounts.models import AuditEntry
 from webapp.ext import db
 from webapp.providers.models import Provider
-from webapp.tariffs import prices, views
+from webapp.tariffs import prices
 from webapp.tariffs.models import PricePlan, ProviderTariff, Tariff
 
 LATER = dt.datetime(2099, 1, 1, 3, tzinfo=dt.UTC)
@@ -332,7 +332,7 @@ def test_a_very_long_plan_is_searched_for_its_own_costs_only_and_says_so(
     note = "This plan is too long to compare"
     assert len(shown(client, plan, show="loss")) == 2
     assert note not in client.get(path(plan), query_string={"show": "loss"}).text
-    monkeypatch.setattr(views, "MOST_COMPARED", 1)
+    monkeypatch.setattr(prices, "MOST_COMPARED", 1)
     assert [row.split()[0] for row in shown(client, plan, show="loss")] == ["56"]
     assert note in client.get(path(plan), query_string={"show": "loss"}).text
     assert note not in client.get(path(plan)).text
