@@ -41,6 +41,7 @@ class Action:
     obstacles: Callable[[Sequence[Any]], Iterable[str]] = nothing  # What is in the way, by name.
     warnings: Callable[[Sequence[Any]], Iterable[str]] = nothing  # What else will happen.
     danger: bool = False
+    called: Callable[[Any], str] = str  # What a thing is called there.
 
 
 def bulk_page(listing: ListOf, actions: Sequence[Action]) -> Any:
@@ -51,7 +52,7 @@ def bulk_page(listing: ListOf, actions: Sequence[Action]) -> Any:
     if not things:
         flash(gettext("Nothing was selected."), "warning")
         return redirect(back)
-    names, seal = [str(thing) for thing in things], _seal(things)
+    names, seal = [action.called(thing) for thing in things], _seal(things)
     obstacles = [_too_many()] if len(things) > MOST else list(action.obstacles(things))
     warnings = [] if obstacles else list(action.warnings(things))
     notice = ""

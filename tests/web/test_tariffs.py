@@ -438,6 +438,7 @@ def test_many_are_deleted_after_it_was_said_what_counts_then(client: FlaskClient
     said = "Calls that were rated keep their price."
     page = ask(longer, current, future)
     assert said in page
+    assert "<li>44, from 2099-01-01 00:00</li>" in page
     assert "nothing counts" not in page, "for 55 the earlier one does"
     assert "For 1 prefix there is neither" in ask(longer, lost)
     assert "For 2 prefixes there is neither" in ask(all="1", show="all", q="55")

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
-from webapp import store
+from webapp import store, typed
 from webapp.bulk import DELETE, bulk_page
 from webapp.customers.models import Customer
 from webapp.export import csv_file
@@ -44,7 +44,12 @@ def _what_is_lost(lines: Sequence[Line]) -> Iterable[str]:
     yield _what_counts_then(lines)
 
 
-ACTIONS = (replace(DELETE, warnings=_what_is_lost),)
+def _dated(line: Line) -> str:
+    """Of a prefix there may be many."""
+    return str(gettext("%(name)s, from %(time)s", name=line, time=typed.when(line.valid_from)))
+
+
+ACTIONS = (replace(DELETE, warnings=_what_is_lost, called=_dated),)
 
 
 # ---- price plans
