@@ -144,7 +144,7 @@ def resource(
     """Register list, create, read, replace, change and delete of one kind of thing under /api/v1/<area>/.
 
     `listing` is the list as the page has it, with its sorting and filters; without one, `order` are the columns a list
-    is sorted by, unique together, `asked` is how to ask for it and `narrowed` the conditions that follow from that.
+    is sorted by, unique together. `asked` is how to ask for it besides, and `narrowed` the conditions that follow.
     `answer` says what is shown of a thing, which is else what the schema takes. `rights` is the area whose permissions
     count, if it is another one. The model of a list is returned, for further answers of the area.
     """
@@ -159,7 +159,7 @@ def resource(
     def index(query: Any) -> Response:
         """In pages: `next_cursor` leads to the next one."""
         if listing:
-            return narrowed_list(one, listing, query)
+            return narrowed_list(one, listing, query, *narrowed(query))
         wanted = select(kind).options(*options).where(*matches(*search), *narrowed(query))
         things, following = page(wanted, order, query)
         return listed(one, things, following)
@@ -201,7 +201,7 @@ def resource(
             return conflict(gettext(CHANGED_MEANWHILE))
         return make_response("", 204)
 
-    index.__annotations__["query"] = query_of(area, listing) if listing else asked
+    index.__annotations__["query"] = query_of(area, listing, asked) if listing else asked
     create.__annotations__["body"] = replace.__annotations__["body"] = schema
     change.__annotations__["body"] = _partial(schema)
     many_rule, one_rule = f"/{area}/", f"/{area}/<uuid:id>"
@@ -345,24 +345,24 @@ def _partial(schema: type[Schema]) -> type[BaseModel]:
 _Cursor = TypeAdapter(list[str])
 
 
-def query_of(area: str, listing: ListOf) -> type[Listing]:
+def query_of(area: str, listing: ListOf, asked: type[Listing] = Listing) -> type[Listing]:
     """How to ask for this list: what it may be sorted and narrowed by besides."""
-    sorts = [sign + column.name for column in listing.columns for sign in ("", "-")]
+    sorts = [sign + column.name for column in listing.columns if column.keys for sign in ("", "-")]
     fields: dict[str, Any] = {
         "sort": (Literal[("", *sorts)], Field("", description="The column, with a minus for downwards.")),
         **{filter.name: (_values(filter), Field("", description=filter.hint or None)) for filter in listing.filters},
     }
-    return create_model(f"{area.title()}Query", __base__=Listing, **fields)
+    return create_model(f"{area.title()}Query", __base__=asked, **fields)
 
 
 def _values(filter: Filter) -> Any:
     return Literal[("", *filter.words)] if filter.words else str
 
 
-def narrowed_list(answer: type[BaseModel], listing: ListOf, query: Any) -> Response:
-    """The part of a list that was asked for by its query_of()."""
+def narrowed_list(answer: type[BaseModel], listing: ListOf, query: Any, *conditions: ColumnElement[bool]) -> Response:
+    """The part of a list that was asked for by its query_of(), and of that what the conditions leave."""
     try:
-        wanted = listing.narrow(listing.query, query.model_dump())
+        wanted = listing.narrow(listing.query.where(*conditions), query.model_dump())
     except NoSuch as wrong:
         return refused({wrong.name: [gettext("Choose one of the options.")]})
     keys, descending = listing.keys(query.sort)

@@ -255,6 +255,7 @@ def every_page(site: Site) -> dict[str, str]:
             "price-plans-edit": f"/price-plans/{one(PricePlan)}/edit",
             "price-plans-copy": f"/price-plans/{one(PricePlan)}/copy",
             "price-plans-delete": f"/price-plans/{one(PricePlan)}/delete",
+            "price-plans-bulk-delete": f"/price-plans/{one(PricePlan)}/tariffs/bulk?action=delete&all=1",
             "tariffs-new": f"/price-plans/{one(PricePlan)}/tariffs/new",
             "tariffs-edit": f"/tariffs/{one(Tariff)}/edit",
             "tariffs-delete": f"/tariffs/{one(Tariff)}/delete",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Callable
 from typing import Any
@@ -24,6 +25,8 @@ AGAIN = (
 )
 CHANGED = "Somebody else changed this in the meantime. Nothing was saved; open it again to see the change."
 
+LATER = dt.datetime(2099, 1, 1, tzinfo=dt.UTC)  # A tariff that counts already has a warning of its own.
+
 # area -> how to make one, and the field that both change.
 THINGS: dict[str, tuple[Callable[[], Any], str]] = {
     "providers": (things.provider, "name"),
@@ -32,6 +35,8 @@ THINGS: dict[str, tuple[Callable[[], Any], str]] = {
     "extensions": (lambda: things.extension(things.office()), "name"),
     "routes": (things.route, "name"),
     "dids": (things.did, "description"),
+    "tariffs": (lambda: things.tariff(things.price_plan(), valid_from=LATER), "description"),
+    "provider-tariffs": (lambda: things.deck_line(things.provider(), valid_from=LATER), "description"),
 }
 EVERY_AREA = pytest.mark.parametrize("area", THINGS)
 
@@ -110,7 +115,9 @@ def test_a_thing_deleted_meanwhile_can_be_made_anew(client: FlaskClient, area: s
     client.post(f"/{area}/{thing.id}/delete", follow_redirects=True)
     count = things.count(type(thing))
 
-    response = client.post(path, data=data, follow_redirects=True)
+    new = client.post(path, data=data)
+    assert new.status_code == 307
+    response = client.post(new.location, data=data)  # As a browser does, unlike the test client if the form was read.
     assert response.status_code == 200
     told = re.fullmatch(
         "olga deleted (.+) in the meantime. What you typed stands here; save it to make a new one.",
@@ -123,9 +130,19 @@ def test_a_thing_deleted_meanwhile_can_be_made_anew(client: FlaskClient, area: s
     assert things.count(type(thing)) == count
     if area == "dids":
         again["number"] = "551140001000"
-    assert client.post(f"/{area}/new", data=again).status_code == 302
+    assert client.post(new.location.partition("?")[0], data=again).status_code == 302
     assert things.count(type(thing)) == count + 1
     assert client.get(path).status_code == 404
+
+
+def test_a_line_of_a_plan_that_is_gone_too_cannot_be_made_anew(client: FlaskClient) -> None:
+    plan = things.price_plan()
+    path = f"/tariffs/{things.tariff(plan).id}/edit"
+    data = filled_in(client.get(path).text)
+    client.post(f"/price-plans/{plan.id}/delete")
+    for owner in (str(plan.id), "x", ""):
+        response = client.post(path, data=data | {"price_plan_id": owner}, follow_redirects=True)
+        assert response.status_code == 404
 
 
 @EVERY_AREA
