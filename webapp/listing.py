@@ -75,6 +75,7 @@ class Filter:
     column: Expression
     words: Mapping[str, Any] = field(default_factory=dict)  # Its values, and the words for them; or ...
     things: type[Managed] | None = None  # ... what it refers to by its id: all of these are offered.
+    type: str = "text"  # Of the field, where there is nothing to choose from.
 
     @property
     def hint(self) -> str:
@@ -83,17 +84,17 @@ class Filter:
 
     def condition(self, value: str) -> ColumnElement[bool]:
         """ValueError if there cannot be such a value."""
-        if self.words and value not in self.words:
+        if (self.words and value not in self.words) or "\x00" in value:
             raise ValueError(value)
         wanted: ColumnElement[bool] = self.column == paging.typed(self.column, value)
         return wanted
 
     def drawn(self, value: str) -> DrawnFilter:
-        return DrawnFilter(self.name, self.label, value, self._options())
+        return DrawnFilter(self.name, self.label, value, self._options(), self.type)
 
-    def _options(self) -> list[tuple[str, Any]]:
+    def _options(self) -> list[tuple[str, Any]] | None:
         if self.things is None:
-            return list(self.words.items())
+            return list(self.words.items()) or None
         things = db.session.scalars(select(self.things))
         return sorted(((str(thing.id), str(thing)) for thing in things), key=lambda option: option[1])
 
@@ -165,7 +166,7 @@ class ListOf:
     query: Select[Any]
     columns: Sequence[Column]
     order: Sequence[Expression]
-    search: Sequence[Expression | paging.Through]
+    search: Sequence[Expression | paging.Through | paging.Words]
     options: Sequence[ExecutableOption] = ()
     number: Expression | None = None  # The column of telephone numbers, which are found as they are shown.
     filters: Sequence[Filter] = ()

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import abort, request, url_for
-from sqlalchemy import ColumnElement, Select, inspect, or_, tuple_
+from sqlalchemy import ColumnElement, Select, Text, cast, func, inspect, literal_column, or_, select, tuple_
+from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.exc import DataError
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -106,7 +107,35 @@ class Through:
     texts: Sequence[Column]
 
 
-def matches(*columns: Column | Through, number: Column | None = None) -> list[ColumnElement[bool]]:
+RARE = 1_000  # Rows that hold a rare word, at the most.
+
+
+@dataclass(frozen=True)
+class Words:
+    """To search in a column of words (a tsvector with its index): all are there, the last of which may be only begun.
+
+    How many rows hold a word that is only begun, the database cannot know, and it would look for a rare one in every
+    row, or sort all the rows of a common one. So the index is asked first: the rows of rare words then stand in the
+    condition by their `id`, and those of common ones are soon met on the way through the list, without that index.
+    """
+
+    column: Column
+    id: Column
+
+    def holds(self, q: str) -> ColumnElement[bool]:
+        holds = self.column.bool_op("@@")(_words(q))
+        found = db.session.scalars(select(self.id).where(holds).limit(RARE + 1)).all()
+        return holds.is_(True) if len(found) > RARE else self.id.in_(found)
+
+
+def _words(q: str) -> ColumnElement[Any]:
+    """A search for words. A number is found however it is spaced."""
+    digits = re.sub(r"[\s()+-]", "", q)
+    plain = cast(func.plainto_tsquery(literal_column("'simple'"), digits if digits.isdigit() else q), Text)
+    return cast(func.nullif(plain, "") + ":*", TSQUERY)
+
+
+def matches(*columns: Column | Through | Words, number: Column | None = None) -> list[ColumnElement[bool]]:
     """The condition that one of the columns holds what is searched for; none if nothing is searched.
 
     In the column `number` a telephone number is found as pages show it: +55 11 4000-1234.
@@ -121,7 +150,9 @@ def matches(*columns: Column | Through, number: Column | None = None) -> list[Co
     return [or_(*found)]
 
 
-def _holds(column: Column | Through, q: str) -> ColumnElement[bool]:
+def _holds(column: Column | Through | Words, q: str) -> ColumnElement[bool]:
+    if isinstance(column, Words):
+        return column.holds(q)
     if isinstance(column, Through):
         texts = [text.icontains(q, autoescape=True) for text in column.texts]
         return column.column.in_(column.found.where(or_(*texts)))
