@@ -189,10 +189,9 @@ def test_a_day_begins_where_the_operator_is(client: FlaskClient) -> None:
 def test_a_search_takes_every_sign(client: FlaskClient, q: str) -> None:
     things.provider("Norte")
     for path in ("/audit/", "/audit/export.csv"):
-        for name in ("q", "who"):
-            assert client.get(path, query_string={name: q}).status_code == 200
-        for name in ("kind", "action", "since", "until", "thing_id"):
-            assert client.get(path, query_string={name: q}).status_code == (200 if q == "\x00" else 404)
+        for name in ("q", "who", "kind", "action", "since", "until", "thing_id"):
+            answer = client.get(path, query_string={name: q}, buffered=True)
+            assert answer.status_code == (200 if name in ("q", "who") or q == "\x00" else 404), name
     assert client.get("/audit/", query_string={"thing_id": str(uuid.uuid4())}).status_code == 200
 
 
