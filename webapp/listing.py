@@ -80,6 +80,7 @@ class Filter:
     words: Mapping[str, Any] = field(default_factory=dict)  # Its values, and the words for them; or ...
     things: type[Managed] | None = None  # ... what it refers to by its id: all of these are offered.
     default: str = ""  # The value where a reader chooses none; “all” is then another one. Programs get all rows.
+    type: str = "text"  # Of the field, where there is nothing to choose from.
 
     @property
     def hint(self) -> str:
@@ -91,17 +92,17 @@ class Filter:
         return query.where(self.condition(value))
 
     def condition(self, value: str) -> ColumnElement[bool]:
-        if self.words and value not in self.words:
+        if (self.words and value not in self.words) or "\x00" in value:
             raise ValueError(value)
         wanted: ColumnElement[bool] = self.column == paging.typed(self.column, value)
         return wanted
 
     def drawn(self, value: str) -> DrawnFilter:
-        return DrawnFilter(self.name, self.label, value, self._options(), optional=not self.default)
+        return DrawnFilter(self.name, self.label, value, self._options(), self.type, optional=not self.default)
 
-    def _options(self) -> list[tuple[str, Any]]:
+    def _options(self) -> list[tuple[str, Any]] | None:
         if self.things is None:
-            return list(self.words.items())
+            return list(self.words.items()) or None
         things = db.session.scalars(select(self.things))
         return sorted(((str(thing.id), str(thing)) for thing in things), key=lambda option: option[1])
 
@@ -176,7 +177,7 @@ class ListOf:
     query: Select[Any]
     columns: Sequence[Column]
     order: Sequence[Expression]
-    search: Sequence[Expression | paging.Through]
+    search: Sequence[Expression | paging.Through | paging.Words]
     options: Sequence[ExecutableOption] = ()
     number: Expression | None = None  # The column of telephone numbers, which are found as they are shown.
     filters: Sequence[Filter] = ()
