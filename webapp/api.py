@@ -23,11 +23,13 @@ from pydantic_core import to_jsonable_python
 from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.base import ExecutableOption
+from werkzeug.exceptions import BadRequest
 
 from webapp import limits, store
 from webapp.ext import Managed, csrf, db
 from webapp.forms import CHANGED_MEANWHILE, in_use, refusal
 from webapp.listing import Filter, ListOf, NoSuch
+from webapp.pages import http_error
 from webapp.paging import Column, keyset, matches
 from webapp.permissions import may, permission, public
 from webapp.store import SECRETS
@@ -103,6 +105,12 @@ csrf.exempt(bp)
 
 bp.before_request(limits.count)  # First, so that what is refused counts too.
 bp.after_request(limits.tell)
+
+
+@bp.errorhandler(RecursionError)
+def too_deep(_error: RecursionError) -> Any:
+    """JSON that is nested deeper than Python follows it makes no sense to us either."""
+    return http_error(BadRequest())
 
 
 @bp.before_request
