@@ -156,8 +156,12 @@ def _expire_again(ami: Ami, orders: Iterable[Order]) -> None:
 _tasks: set[asyncio.Task[None]] = set()  # The event loop itself holds no strong reference to a task.
 
 
-async def _later(ami: Ami, orders: Iterable[Order]) -> None:
+async def _moment() -> None:
     await asyncio.sleep(SECOND_EXPIRY_SECONDS)
+
+
+async def _later(ami: Ami, orders: Iterable[Order]) -> None:
+    await _moment()
     await _carry_out_all(ami, orders)
 
 
