@@ -20,7 +20,7 @@ from tests.web import things
 from tests.web.conftest import Browser
 from tests.web.html import error_at, filled_in
 from webapp.ext import db
-from webapp.imports import operations
+from webapp.imports import working
 from webapp.imports.kinds import KINDS
 from webapp.imports.models import Import
 
@@ -147,10 +147,11 @@ def test_a_file_refuses_alike(there: dict[str, UUID], browser: FlaskClient, at_o
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """What goes on in a thread of its own has a connection of its own; here all is one transaction."""
 
-    def start(import_: Import, step: operations.Step) -> None:
-        operations.perform(import_.id, step, operations.Progress())
+    def start(import_: Import, step: working.Step) -> None:
+        db.session.commit()  # Else the rollback in there would take the claim back too, which is within.
+        working.perform(import_.id, step, working.asked(), working.Progress())
 
-    monkeypatch.setattr(operations, "start", start)
+    monkeypatch.setattr(working, "start", start)
 
 
 def bad_in_files(entity: str) -> Iterator[tuple[str, str, str]]:

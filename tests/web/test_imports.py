@@ -12,10 +12,12 @@ from typing import Any
 
 import openpyxl
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, text
 from werkzeug.test import TestResponse
 
+from tests.conftest import make_user, signed_in
 from tests.web import things
 from tests.web.html import alert, error_at, rows
 from webapp import store
@@ -24,8 +26,8 @@ from webapp.customers.models import Customer
 from webapp.dids import operations as dids
 from webapp.dids.models import Allocation, Did
 from webapp.ext import db
-from webapp.imports import operations, reading
-from webapp.imports.models import DidLine, Import, ImportFile
+from webapp.imports import reading, working
+from webapp.imports.models import DidLine, Import, ImportChange, ImportFile
 from webapp.providers.models import Provider
 from webapp.tariffs.models import PricePlan, ProviderTariff, Tariff
 
@@ -34,10 +36,11 @@ from webapp.tariffs.models import PricePlan, ProviderTariff, Tariff
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """What goes on in a thread of its own has a connection of its own; here all is one transaction."""
 
-    def start(import_: Import, step: operations.Step) -> None:
-        operations.perform(import_.id, step, operations.Progress())
+    def start(import_: Import, step: working.Step) -> None:
+        db.session.commit()  # Else the rollback in there would take the claim back too, which is within.
+        working.perform(import_.id, step, working.asked(), working.Progress())
 
-    monkeypatch.setattr(operations, "start", start)
+    monkeypatch.setattr(working, "start", start)
 
 
 @pytest.fixture
@@ -447,6 +450,9 @@ def test_what_is_stored_may_change_between_preview_and_apply(client: FlaskClient
     things.did("551140001000", provider_id=norte.id)
     page = do(client, "apply")
     assert alert(page) == "What is stored has changed since the preview. Nothing was done; look again."
+    assert "Outdated" in page
+    assert ">Apply<" not in page
+    assert alert(do(client, "apply")) == "What is stored has changed since the preview. Nothing was done; look again."
     assert things.count(Did) == 1
     page = do(client, "read")
     assert counts(page) == {"New": 1, "Unchanged": 1}
@@ -456,7 +462,7 @@ def test_what_is_stored_may_change_between_preview_and_apply(client: FlaskClient
 
 def test_an_import_whose_program_died(client: FlaskClient, norte: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(operations, "start", lambda *_: None)
+        patch.setattr(working, "start", lambda *_: None)
         page = brought(client, "number,provider\n551140001000,Norte\n")
     assert "The file is being read" in page
     assert ">Try again<" not in page
@@ -486,6 +492,33 @@ def test_what_is_no_longer_needed_is_let_go(client: FlaskClient, norte: Provider
     assert things.count(DidLine) == things.count(ImportFile) == 1
 
 
+def test_what_was_before_is_kept_for_ninety_days(client: FlaskClient, norte: Provider) -> None:
+    brought(client, "number,provider\n551140001000,Norte\n")
+    page = do(client, "apply")
+    assert "It can be undone until" in page
+    assert ">Undo<" in page
+    import_ = things.one(Import)
+
+    def age(days: int) -> str:
+        """The page, so many days after it was applied, when somebody has just brought in another file."""
+        changed = "UPDATE imports SET applied_at = now() - :days * interval '1 day' WHERE applied_at IS NOT NULL"
+        db.session.execute(text(changed), {"days": days})
+        db.session.commit()
+        brought(client, "number,provider\n551140001001,Norte\n")
+        return client.get(f"/imports/{import_.id}").text
+
+    assert ">Undo<" in age(89)
+    page = age(90)
+    assert ">Undo<" not in page
+    assert "It can no longer be undone: what was there before is kept for 90 days." in page
+    asked = client.post(f"/imports/{import_.id}/undo", follow_redirects=True).text
+    assert alert(asked) == "It can no longer be undone: what was there before is kept for 90 days."
+    assert things.count(Did) == things.count(ImportChange) == 1
+    age(92)
+    assert things.count(ImportChange) == 0
+    assert things.one(Import, id=import_.id).state == "applied"
+
+
 def test_one_entry_in_the_audit_log(client: FlaskClient, norte: Provider) -> None:
     brought(client, "number,provider\n551140001000,Norte\n551140001001,Norte\n")
     do(client, "apply")
@@ -496,6 +529,17 @@ def test_one_entry_in_the_audit_log(client: FlaskClient, norte: Provider) -> Non
     assert (first.action, second.action) == ("import", "undo import")
     assert (first.kind, first.username, first.after["new"]) == ("dids", "olga", 2)
     assert first.thing_id == second.thing_id == things.one(Import).id
+
+
+def test_the_audit_log_names_who_applied_it(app: Flask, client: FlaskClient, norte: Provider) -> None:
+    """Not who had brought the file."""
+    brought(client, "number,provider\n551140001000,Norte\n")
+    make_user("otto", "operator")
+    db.session.commit()
+    do(signed_in(app, "otto"), "apply")
+    do(client, "undo")
+    told = db.session.execute(select(AuditEntry.action, AuditEntry.username).where(AuditEntry.label == "file.csv"))
+    assert {tuple(row) for row in told} == {("import", "otto"), ("undo import", "olga")}
 
 
 def test_the_refusals_are_those_of_the_form(client: FlaskClient, norte: Provider, acme: Customer) -> None:

@@ -27,6 +27,7 @@ from webapp.dids.schemas import AllocationSchema
 from webapp.ext import db
 from webapp.extensions.models import Extension
 from webapp.gateways.models import Gateway
+from webapp.imports.models import Import
 from webapp.providers.models import Provider
 from webapp.routes.models import Route
 from webapp.tariffs.models import PricePlan, Tariff
@@ -116,6 +117,23 @@ def _calls(numbers: range) -> None:
     db.session.commit()
 
 
+def _imports(numbers: range) -> None:
+    for n in numbers:
+        counts = {"new": n % 5, "changed": n % 3, "unchanged": 0, "rejected": n % 2} if n % 4 else {}
+        db.session.add(
+            Import(
+                kind=("dids", "tariffs", "provider_tariffs")[n % 3],
+                file_name=f"deck-{n:03}.csv",
+                username=("olga", "vera")[n % 2],
+                language="en",
+                created_at=things.START - dt.timedelta(days=n // 2),
+                state=("applied", "ready", "mapping", "failed")[n % 4],
+                counts=counts,
+            )
+        )
+    db.session.commit()
+
+
 # area -> how to make things number such to such, and how many rows each of them has in the list.
 LISTS: dict[str, tuple[Callable[[range], object], int]] = {
     "providers": (_providers, 1),
@@ -126,6 +144,7 @@ LISTS: dict[str, tuple[Callable[[range], object], int]] = {
     "dids": (_dids, 1),
     "reports": (_calls, 1),
     "price-plans": (_price_plans, 1),
+    "imports": (_imports, 1),
 }
 FILES = {"reports": "calls"}  # What a file is called, where it is not as its list.
 EVERY_LIST = pytest.mark.parametrize("area", LISTS)
@@ -153,7 +172,7 @@ def test_a_long_list_has_pages(client: FlaskClient, area: str) -> None:
     assert [len(page) for page in pages] == [50, 50, 20]
     everything = [row for page in pages for row in page]
     assert len(set(everything)) == 120
-    if area not in ("routes", "reports"):  # These are in the order of their priority, and the latest first.
+    if area not in ("routes", "reports", "imports"):  # By their priority, or the latest first.
         assert everything == sorted(everything)
 
 
@@ -319,6 +338,17 @@ def test_filters_of_every_list(client: FlaskClient) -> None:
     assert _filtered(client, "/dids/", customer_id="padaria", status="blocked") == []
 
 
+def test_imports_are_found_by_what_they_are_and_who_brought_them(client: FlaskClient) -> None:
+    _make("imports", range(6))
+    assert _filtered(client, "/imports/", kind="tariffs") == ["deck-001.csv", "deck-004.csv"]
+    assert _filtered(client, "/imports/", state="applied") == ["deck-000.csv", "deck-004.csv"]
+    assert _filtered(client, "/imports/", username="vera", kind="dids") == ["deck-003.csv"]
+    assert _filtered(client, "/imports/", q="005") == ["deck-005.csv"]
+    assert '<option value="vera" selected>vera</option>' in client.get("/imports/?username=vera").text
+    by_new = [row.split()[0] for row in rows(client.get("/imports/?sort=-new").text)]
+    assert by_new[:3] == ["deck-003.csv", "deck-002.csv", "deck-001.csv"]
+
+
 def test_what_is_chosen_stays(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the search, in the heads, on the next page; and it can be let go."""
     monkeypatch.setattr(paging, "PAGE", 2)
@@ -346,6 +376,9 @@ NONSENSE = [
     "after=%00",
     "enabled=perhaps",
     "status=gone",
+    "kind=gone&state=gone",
+    "username=%00%27",
+    "sort=new&after=x&after=2026-01-01&after=x",
     "type=x",
     "provider_id=x",
     "gateway_id=%27",

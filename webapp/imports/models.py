@@ -17,6 +17,8 @@ from webapp.ext import Base
 WORKING = ("reading", "applying", "undoing")
 STATES = ("mapping", "reading", "ready", "applying", "applied", "undoing", "undone", "failed")
 HEARTBEAT_SECONDS = 15  # Whoever works at an import says so every second; silent for so long, it is dead.
+KEEP_DAYS = 7  # What was never applied is then forgotten.
+UNDO_DAYS = 90  # What was there before an import is kept for so long after it.
 
 Cells = list[str]
 
@@ -30,7 +32,7 @@ class Import(Base):
     kind: Mapped[str]  # One of the keys of kinds.KINDS.
     target_id: Mapped[uuid.UUID | None]  # The price plan or provider whose tariffs they are.
     file_name: Mapped[str]
-    username: Mapped[str]  # Who brought the file, in which request and language: the work goes on without a request.
+    username: Mapped[str]  # Who brought the file, in which request and language.
     request_id: Mapped[str] = mapped_column(server_default="")
     language: Mapped[str]
     created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now(), index=True)
@@ -58,6 +60,16 @@ class Import(Base):
     @property
     def working(self) -> bool:
         return self.state in WORKING and not self.interrupted
+
+    @property
+    def undo_until(self) -> dt.datetime | None:
+        """Until when it can be undone; None for what is not applied."""
+        applied = self.applied_at if self.state in ("applied", "undoing") else None
+        return applied and applied + dt.timedelta(days=UNDO_DAYS)
+
+    @property
+    def undoable(self) -> bool:
+        return self.undo_until is not None and dt.datetime.now(dt.UTC) < self.undo_until
 
     def __str__(self) -> str:
         return self.file_name

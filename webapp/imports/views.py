@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-import csv
-import datetime as dt
-import io
-import tempfile
+import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
-from flask import Blueprint, Response, abort, flash, redirect, render_template, request, stream_with_context, url_for
-from flask_babel import get_locale, gettext, lazy_gettext
+from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
+from flask_babel import gettext, lazy_gettext
 from flask_wtf import FlaskForm
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 from sqlalchemy import select
 from werkzeug.wrappers import Response as BaseResponse
 from wtforms import FileField, SelectField, StringField
 
-from webapp.ext import Managed, db
+from webapp.export import csv_file
+from webapp.ext import db
 from webapp.forms import choices
-from webapp.imports import operations, reading
-from webapp.imports.kinds import KINDS, Kind
-from webapp.imports.models import Import, ImportFile
+from webapp.imports import applying, looking, mapping, operations, reading
+from webapp.imports.kinds import KINDS
+from webapp.imports.lists import IMPORTS
+from webapp.imports.models import UNDO_DAYS, Import
+from webapp.imports.schemas import ImportSchema
 from webapp.imports.staging import column_name
 from webapp.permissions import may, permission
-from webapp.validation import Moment, messages, translated
-
-LATEST = 100
+from webapp.validation import messages
 
 bp = Blueprint("imports", __name__, url_prefix="/imports")
 
@@ -55,8 +53,13 @@ def take_large_files(endpoint: str | None, values: dict[str, Any] | None) -> Non
 @bp.get("/")
 @permission("imports.read")
 def index() -> Any:
-    latest = db.session.scalars(select(Import).order_by(Import.created_at.desc()).limit(LATEST))
-    return render_template("imports/index.html", imports=latest.all(), kinds=KINDS)
+    return render_template("imports/index.html", page=IMPORTS.page(), kinds=KINDS)
+
+
+@bp.get("/export.csv")
+@permission("imports.read")
+def export() -> Any:
+    return csv_file(IMPORTS, "imports")
 
 
 @bp.route("/new", methods=["GET", "POST"])
@@ -72,53 +75,30 @@ def new() -> Any:
         choices(form.target_id, db.session.scalars(select(what.targets).order_by(what.targets.name)))
         form.target_id.label.text = gettext(what.schema.model_fields[what.scope].title or "")
     if form.validate_on_submit():
-        import_ = _received(form, kind, what)
+        import_ = _received(form, kind)
         if import_:
-            if import_.state == "reading":
-                operations.start(import_, operations.read)
             return redirect(url_for(".show", id=import_.id))
     return render_template("imports/new.html", form=form, kind=kind, what=what), 422 if form.errors else 200
 
 
-def _received(form: ImportForm, kind: str, what: Kind) -> Import | None:
+def _received(form: ImportForm, kind: str) -> Import | None:
     """The import, or None and the reasons in the form."""
-    target = _target(form, what)
-    moment = _moment(form) if what.dated else None
-    file = request.files.get("file")
-    if not file or not file.filename:
-        form.file.errors = [gettext("Choose a file.")]
-    if form.errors or not file:
-        return None
+    what = KINDS[kind]
+    sent = {
+        "file": request.files.get("file"),
+        "kind": kind,
+        "target_id": (what.targets and form.target_id.data) or None,
+        "valid_from": (what.dated and (form.valid_from.data or "").strip()) or None,
+    }
     try:
-        return operations.receive(file, kind, target, moment)
-    except reading.Unreadable as error:
-        form.file.errors = [translated(error.sentence, error.values)]
-        return None
-    finally:
-        file.close()  # A large one is on the disk.
-
-
-def _target(form: ImportForm, what: Kind) -> uuid.UUID | None:
-    if not what.targets:
-        return None
-    try:
-        found: Managed | None = db.session.get(what.targets, uuid.UUID(form.target_id.data or ""))
-    except ValueError:
-        found = None
-    if not found:
-        form.target_id.errors = [gettext("Choose one of the options.")]
-        return None
-    return found.id
-
-
-def _moment(form: ImportForm) -> dt.datetime:
-    typed = (form.valid_from.data or "").strip()
-    now = dt.datetime.now(dt.UTC).replace(microsecond=0)
-    try:
-        return TypeAdapter(Moment).validate_python(typed) if typed else now
+        return operations.bring_in(ImportSchema.model_validate(sent))
     except ValidationError as error:
-        form.valid_from.errors = [" ".join(texts) for texts in messages(error).values()]
-        return now
+        errors = messages(error)
+    except operations.Unfit as unfit:
+        errors = unfit.errors
+    for name, texts in errors.items():
+        form[name].errors = texts
+    return None
 
 
 @bp.get("/<uuid:id>")
@@ -131,25 +111,11 @@ def show(id: uuid.UUID) -> Any:
         if not import_.working:  # It is done: the page shows what came of it.
             return Response(headers={"HX-Refresh": "true"})
         return render_template("imports/_progress.html", **values)
-    if import_.state == "mapping":
-        values |= {"missing": operations.missing(import_)}
-    if import_.state == "ready":
-        values |= _preview(import_, what)
+    if preview := looking.preview(import_):
+        values |= {"preview": preview, "names": looking.names(import_, preview), "unused": mapping.unused(import_)}
     target = db.session.get(what.targets, import_.target_id) if what.targets and import_.target_id else None
-    return render_template("imports/show.html", target=target, **values)
-
-
-def _preview(import_: Import, what: Kind) -> dict[str, Any]:
-    outcomes = {name: operations.sample(import_, name) for name in ("new", "changed") if import_.counts[name]}
-    losing = operations.below_cost(import_, what)
-    below = db.session.execute(losing.order_by("line").limit(operations.SHOWN)).all() if losing is not None else []
-    return {
-        "outcomes": outcomes,
-        "rejected": operations.rejected(import_) if import_.counts["rejected"] else [],
-        "below": below,
-        "names": operations.names(import_, outcomes),
-        "unused": operations.unused(import_),
-    }
+    values |= {"target": target, "may_be_applied": applying.may_be_applied(import_), "undo_days": UNDO_DAYS}
+    return render_template("imports/show.html", **values)
 
 
 @bp.post("/<uuid:id>/columns")
@@ -157,83 +123,47 @@ def _preview(import_: Import, what: Kind) -> dict[str, Any]:
 def columns(id: uuid.UUID) -> Any:
     """Which column is what, where the header did not say it."""
     import_ = db.get_or_404(Import, id)
-    if not operations.map_columns(import_, dict(request.form.items())):
+    chosen = {name: request.form.get(name, "") for name in KINDS[import_.kind].fields}
+    positions = {name: int(text) for name, text in chosen.items() if re.fullmatch(r"[0-9]{1,3}", text)}
+    try:
+        operations.choose_columns(import_, positions, "has_header" in request.form)
+    except operations.Unfit:
         flash(gettext("Choose a column for each of the fields that are needed."), "warning")
-        return redirect(url_for(".show", id=id))
-    return _go_on(import_, "reading", operations.read, *operations.REMAPPED)
+    except operations.NotNow as why:
+        flash(str(why), "warning")
+    return redirect(url_for(".show", id=id))
 
 
 @bp.post("/<uuid:id>/read")
 @permission("imports.write")
 def read(id: uuid.UUID) -> Any:
-    """Once more: whoever read it has died, or what is stored has changed."""
-    return _go_on(db.get_or_404(Import, id), "reading", operations.read, "ready")
+    return _ask(operations.read_again, id)
 
 
 @bp.post("/<uuid:id>/apply")
 @permission("imports.write")
 def apply(id: uuid.UUID) -> Any:
-    import_ = db.get_or_404(Import, id)
-    if not operations.may_be_applied(import_):
-        flash(gettext("Nothing was applied: there is nothing to apply, or lines are refused."), "warning")
-        return redirect(url_for(".show", id=id))
-    return _go_on(import_, "applying", operations.apply, "ready")
+    return _ask(operations.apply, id)
 
 
 @bp.post("/<uuid:id>/undo")
 @permission("imports.write")
 def undo(id: uuid.UUID) -> Any:
-    return _go_on(db.get_or_404(Import, id), "undoing", operations.undo, "applied")
+    return _ask(operations.undo, id)
 
 
-def _go_on(import_: Import, doing: str, step: operations.Step, *states: str) -> BaseResponse:
-    if operations.claim(import_, doing, *states):
-        operations.start(import_, step)
-    else:
-        flash(gettext("Nothing was done: somebody else is at it, or was before you."), "warning")
-    return redirect(url_for(".show", id=import_.id))
+def _ask(action: Callable[[Import], None], id: uuid.UUID) -> BaseResponse:
+    try:
+        action(db.get_or_404(Import, id))
+    except operations.NotNow as why:
+        flash(str(why), "warning")
+    return redirect(url_for(".show", id=id))
 
 
 @bp.get("/<uuid:id>/rejected.csv")
 @permission("imports.read")
 def rejected(id: uuid.UUID) -> Any:
-    """The lines that were refused, as they are in the file, with the reason at the end: to correct and send again."""
     import_ = db.get_or_404(Import, id)
     if import_.state != "ready":
         abort(404)
-    name = f"rejected-{import_.created_at:%Y-%m-%d}.csv"
-    answer = Response(stream_with_context(_rejected_lines(import_)), mimetype="text/csv; charset=utf-8")
-    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return answer
-
-
-def _rejected_lines(import_: Import) -> Iterator[str]:
-    # Spreadsheets in Brazil take the comma for the decimal sign, and know UTF-8 by its mark only.
-    out = io.StringIO()
-    writer = csv.writer(out, delimiter=";" if str(get_locale()).startswith("pt") else ",")
-    out.write("\ufeff")
-    line = KINDS[import_.kind].line
-    wrong = select(line.line, line.errors).where(line.import_id == import_.id, line.errors.is_not(None))
-    refused = db.session.execute(wrong.order_by(line.line).execution_options(yield_per=1000))
-    with tempfile.TemporaryFile() as file:
-        parts = select(ImportFile.data).where(ImportFile.import_id == import_.id).order_by(ImportFile.part)
-        for data in db.session.scalars(parts.execution_options(yield_per=4)):
-            file.write(data)
-        with reading.lines(file) as lines:
-            if import_.has_header:
-                writer.writerow([*map(_harmless, next(lines)[1]), gettext("Reason")])
-            for number, errors in refused:
-                cells = next(cells for n, cells in lines if n == number)
-                reason = " ".join(f"{each['column']}: {each['reason']}" for each in errors)
-                writer.writerow([*map(_harmless, cells), _harmless(reason)])
-                if out.tell() > 1 << 16:
-                    yield out.getvalue()
-                    out.seek(0)
-                    out.truncate()
-    yield out.getvalue()
-
-
-def _harmless(cell: str) -> str:
-    """A cell that a spreadsheet would take for a formula, as text. Amounts and numbers are no formulas."""
-    risky = cell[:1] in ("=", "@", "\t", "\r") or (cell[:1] in ("+", "-") and cell[1:].strip(" ()-.,0123456789") != "")
-    return f"'{cell}" if risky else cell
+    return looking.rejected_csv(import_)
