@@ -13,6 +13,10 @@ ALTER TABLE public.tariffs
 ALTER TABLE public.provider_tariffs
     ALTER COLUMN cost_per_minute TYPE numeric(16, 8),
     ALTER COLUMN connect_fee TYPE numeric(16, 8);
+ALTER TABLE public.import_tariffs
+    ALTER COLUMN cost_per_minute TYPE numeric(16, 8),
+    ALTER COLUMN price_per_minute TYPE numeric(16, 8),
+    ALTER COLUMN connect_fee TYPE numeric(16, 8);
 
 -- By which tariffs calls to a customer's own numbers are charged (NULL: they are free), and whether calls between
 -- customers cost what other calls do.

@@ -7,6 +7,10 @@ DROP TABLE public.call_totals CASCADE;
 DROP TABLE public.unrated_cdrs;
 ALTER TABLE asterisk.cdr DROP COLUMN pdd, DROP COLUMN previous_cause, DROP COLUMN previous_status;
 ALTER TABLE public.price_plans DROP COLUMN inbound_plan_id, DROP COLUMN onnet_charged;
+ALTER TABLE public.import_tariffs
+    ALTER COLUMN cost_per_minute TYPE numeric(12, 6),
+    ALTER COLUMN price_per_minute TYPE numeric(12, 6),
+    ALTER COLUMN connect_fee TYPE numeric(12, 6);
 ALTER TABLE public.provider_tariffs
     ALTER COLUMN cost_per_minute TYPE numeric(12, 6),
     ALTER COLUMN connect_fee TYPE numeric(12, 6);

@@ -102,10 +102,8 @@ def rate(
 ) -> dict[str, Any]:
     """The rating, by name."""
     statement = "SELECT row_to_json(r) FROM rate_call(%s, %s, %s, %s, %s, %s) AS r"
-    found = value(owner, statement, direction, customer, number, at, seconds, provider)
-    return json.loads(json.dumps(found), parse_float=Decimal) | {
-        name: Decimal(str(found[name])) for name in ("price", "cost")
-    }
+    found: dict[str, Any] = value(owner, statement, direction, customer, number, at, seconds, provider)
+    return found | {name: Decimal(str(found[name])) for name in ("price", "cost")}
 
 
 # ---- arithmetic
