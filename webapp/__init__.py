@@ -34,6 +34,7 @@ AREAS = (
     "search",
     "settings",
     "dialling",
+    "number_rules",
 )
 
 

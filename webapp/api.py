@@ -23,11 +23,13 @@ from pydantic_core import to_jsonable_python
 from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.base import ExecutableOption
+from werkzeug.exceptions import BadRequest
 
 from webapp import limits, store
 from webapp.ext import Managed, csrf, db
 from webapp.forms import CHANGED_MEANWHILE, in_use, refusal
 from webapp.listing import Filter, ListOf, NoSuch
+from webapp.pages import http_error
 from webapp.paging import Column, keyset, matches
 from webapp.permissions import may, permission, public
 from webapp.store import SECRETS
@@ -105,6 +107,12 @@ bp.before_request(limits.count)  # First, so that what is refused counts too.
 bp.after_request(limits.tell)
 
 
+@bp.errorhandler(RecursionError)
+def too_deep(_error: RecursionError) -> Any:
+    """JSON that is nested deeper than Python follows it makes no sense to us either."""
+    return http_error(BadRequest())
+
+
 @bp.before_request
 def only_who_may() -> None:
     """Ask for the permission before the request is looked at: who may not, learns nothing from our refusals."""
@@ -144,7 +152,7 @@ def resource(
     """Register list, create, read, replace, change and delete of one kind of thing under /api/v1/<area>/.
 
     `listing` is the list as the page has it, with its sorting and filters; without one, `order` are the columns a list
-    is sorted by, unique together, `asked` is how to ask for it and `narrowed` the conditions that follow from that.
+    is sorted by, unique together. `asked` is how to ask for it besides, and `narrowed` the conditions that follow.
     `answer` says what is shown of a thing, which is else what the schema takes. `rights` is the area whose permissions
     count, if it is another one. The model of a list is returned, for further answers of the area.
     """
@@ -159,7 +167,7 @@ def resource(
     def index(query: Any) -> Response:
         """In pages: `next_cursor` leads to the next one."""
         if listing:
-            return narrowed_list(one, listing, query)
+            return narrowed_list(one, listing, query, *narrowed(query))
         wanted = select(kind).options(*options).where(*matches(*search), *narrowed(query))
         things, following = page(wanted, order, query)
         return listed(one, things, following)
@@ -201,7 +209,7 @@ def resource(
             return conflict(gettext(CHANGED_MEANWHILE))
         return make_response("", 204)
 
-    index.__annotations__["query"] = query_of(area, listing) if listing else asked
+    index.__annotations__["query"] = query_of(area, listing, asked) if listing else asked
     create.__annotations__["body"] = replace.__annotations__["body"] = schema
     change.__annotations__["body"] = _partial(schema)
     many_rule, one_rule = f"/{area}/", f"/{area}/<uuid:id>"
@@ -345,24 +353,24 @@ def _partial(schema: type[Schema]) -> type[BaseModel]:
 _Cursor = TypeAdapter(list[str])
 
 
-def query_of(area: str, listing: ListOf) -> type[Listing]:
+def query_of(area: str, listing: ListOf, asked: type[Listing] = Listing) -> type[Listing]:
     """How to ask for this list: what it may be sorted and narrowed by besides."""
-    sorts = [sign + column.name for column in listing.columns for sign in ("", "-")]
+    sorts = [sign + column.name for column in listing.columns if column.keys for sign in ("", "-")]
     fields: dict[str, Any] = {
         "sort": (Literal[("", *sorts)], Field("", description="The column, with a minus for downwards.")),
         **{filter.name: (_values(filter), Field("", description=filter.hint or None)) for filter in listing.filters},
     }
-    return create_model(f"{area.title()}Query", __base__=Listing, **fields)
+    return create_model(f"{area.title()}Query", __base__=asked, **fields)
 
 
 def _values(filter: Filter) -> Any:
     return Literal[("", *filter.words)] if filter.words else str
 
 
-def narrowed_list(answer: type[BaseModel], listing: ListOf, query: Any) -> Response:
-    """The part of a list that was asked for by its query_of()."""
+def narrowed_list(answer: type[BaseModel], listing: ListOf, query: Any, *conditions: ColumnElement[bool]) -> Response:
+    """The part of a list that was asked for by its query_of(), and of that what the conditions leave."""
     try:
-        wanted = listing.narrow(listing.query, query.model_dump())
+        wanted = listing.narrow(listing.query.where(*conditions), query.model_dump())
     except NoSuch as wrong:
         return refused({wrong.name: [gettext("Choose one of the options.")]})
     keys, descending = listing.keys(query.sort)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flask import abort, flash, redirect, render_template, request, url_for
+from flask import abort, flash, redirect, render_template, request
 from flask_babel import format_decimal, gettext, lazy_gettext
 
 from webapp import store
@@ -41,17 +41,18 @@ class Action:
     obstacles: Callable[[Sequence[Any]], Iterable[str]] = nothing  # What is in the way, by name.
     warnings: Callable[[Sequence[Any]], Iterable[str]] = nothing  # What else will happen.
     danger: bool = False
+    called: Callable[[Any], str] = str  # What a thing is called there.
 
 
 def bulk_page(listing: ListOf, actions: Sequence[Action]) -> Any:
     """The page that asks before something is done to the rows selected, and the deed itself."""
     action = next((action for action in actions if action.name == request.args.get("action")), None) or abort(404)
-    back = url_for(".index", **listing.chosen())
+    back = listing.url(listing.index, **listing.chosen())
     things = selected(listing)
     if not things:
         flash(gettext("Nothing was selected."), "warning")
         return redirect(back)
-    names, seal = [str(thing) for thing in things], _seal(things)
+    names, seal = [action.called(thing) for thing in things], _seal(things)
     obstacles = [_too_many()] if len(things) > MOST else list(action.obstacles(things))
     warnings = [] if obstacles else list(action.warnings(things))
     notice = ""

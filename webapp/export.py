@@ -77,7 +77,7 @@ def _cell(value: Any, comma: bool) -> str:
             figures = f"{value.normalize():f}"
             return figures.replace(".", ",") if comma else figures
         case dt.datetime():
-            return value.astimezone(dt.UTC).isoformat(timespec="seconds")
+            return value.astimezone(dt.UTC).isoformat()
         case list():
             return defused(" ".join(map(str, value)))
         case dict():

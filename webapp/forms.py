@@ -43,6 +43,7 @@ class SchemaForm(FlaskForm, Generic[S]):  # type: ignore[misc]  # flask_wtf has 
     version = HiddenField()  # Tells whether somebody else saved the thing in the meantime.
 
     conflict = False  # Whether what stands at the fields is what somebody else changed.
+    anew = ""  # Where what was deleted meanwhile can be made anew, if that is not the area's own form.
     valid: S  # What was typed, as the schema understood it; there once `validate` has said yes.
 
     class Meta:
@@ -99,7 +100,7 @@ class SchemaForm(FlaskForm, Generic[S]):  # type: ignore[misc]  # flask_wtf has 
             return False
         except store.Stale:
             kind, [id] = type(thing), inspect(thing).identity or [None]
-            self._show_change(find(kind, id))
+            self._show_change(find(kind, id, self.anew))
             return False
         return True
 
@@ -192,15 +193,16 @@ def _stored(field: Field, value: Any) -> str:
     return str(gettext("Stored now: “%(value)s”.", value=text) if text else gettext("Stored now: nothing."))
 
 
-def find(kind: type[M], id: uuid.UUID | None) -> M:
+def find(kind: type[M], id: uuid.UUID | None, anew: str = "") -> M:
     """The thing whose form is asked for, a new one for no id; 404 if it is not there.
 
-    If it was deleted while its form was open, what was typed goes on to the form of a new one.
+    If it was deleted while its form was open, what was typed goes on to the form of a new one: to the address `anew`,
+    or else to that of the area.
     """
     thing = db.session.get(kind, id) if id else kind()
-    if thing is None and request.method == "POST" and (request.endpoint or "").endswith(".edit"):
+    if thing is None and request.method == "POST" and (anew := anew or _anew()):
         _flash_deletion(kind, id)
-        abort(redirect(_anew(), 307))  # The browser sends what was typed once more, to that form.
+        abort(redirect(anew, 307))  # The browser sends what was typed once more, to that form.
     return thing or abort(404)
 
 
@@ -221,7 +223,9 @@ def _flash_deletion(kind: type[Managed], id: uuid.UUID | None) -> None:
 
 
 def _anew() -> str:
-    """The form of a new thing, to be shown with what was typed and without storing it."""
+    """The form of a new thing, to be shown with what was typed and without storing it; empty if this is no form."""
+    if not (request.endpoint or "").endswith(".edit"):
+        return ""
     try:
         return url_for(".edit", restored=1)
     except BuildError:

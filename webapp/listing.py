@@ -18,6 +18,9 @@ An area says in its lists.py what its list is, and in views.py has three short v
     bulk      bulk_page(GATEWAYS, ACTIONS)                                see bulk.py; the rows then can be selected
 
 and in api.py gives it to resource(..., listing=GATEWAYS). What a list is sorted by may not be NULL: coalesce() it.
+
+What belongs to one owner is listed on the owner's page: TARIFFS.of(Tariff.price_plan_id, id) is then the list, and
+TARIFFS says at which endpoints it is.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from flask import abort, request, url_for
@@ -43,11 +46,11 @@ STATES = {"true": lazy_gettext("Enabled"), "false": lazy_gettext("Disabled")}
 
 @dataclass(frozen=True)
 class Column:
-    """A column as the page shows it: its name in ?sort=, its head, and what it is sorted by (never NULL)."""
+    """A column as the page shows it: its name in ?sort=, its head, and what it is sorted by (never NULL), if at all."""
 
     name: str
     label: Any  # A lazy text.
-    by: Expression | Sequence[Expression]
+    by: Expression | Sequence[Expression] = ()
     end: bool = False  # Figures stand at the right.
 
     @property
@@ -64,6 +67,7 @@ class DrawnFilter:
     value: str
     options: list[tuple[str, Any]] | None
     type: str = "text"  # Of the field.
+    optional: bool = True  # Whether none of them may be chosen.
 
 
 @dataclass(frozen=True)
@@ -75,25 +79,30 @@ class Filter:
     column: Expression
     words: Mapping[str, Any] = field(default_factory=dict)  # Its values, and the words for them; or ...
     things: type[Managed] | None = None  # ... what it refers to by its id: all of these are offered.
+    default: str = ""  # The value where a reader chooses none; “all” is then another one. Programs get all rows.
+    type: str = "text"  # Of the field, where there is nothing to choose from.
 
     @property
     def hint(self) -> str:
         """What programs are told of its values."""
         return ""
 
-    def condition(self, value: str) -> ColumnElement[bool]:
+    def narrow(self, query: Select[Any], value: str) -> Select[Any]:
         """ValueError if there cannot be such a value."""
-        if self.words and value not in self.words:
+        return query.where(self.condition(value))
+
+    def condition(self, value: str) -> ColumnElement[bool]:
+        if (self.words and value not in self.words) or "\x00" in value:
             raise ValueError(value)
         wanted: ColumnElement[bool] = self.column == paging.typed(self.column, value)
         return wanted
 
     def drawn(self, value: str) -> DrawnFilter:
-        return DrawnFilter(self.name, self.label, value, self._options())
+        return DrawnFilter(self.name, self.label, value, self._options(), self.type, optional=not self.default)
 
-    def _options(self) -> list[tuple[str, Any]]:
+    def _options(self) -> list[tuple[str, Any]] | None:
         if self.things is None:
-            return list(self.words.items())
+            return list(self.words.items()) or None
         things = db.session.scalars(select(self.things))
         return sorted(((str(thing.id), str(thing)) for thing in things), key=lambda option: option[1])
 
@@ -141,10 +150,10 @@ class PeriodFilter(Filter):
 
 @dataclass(frozen=True)
 class Head:
-    """The head of a column: where a click leads, and how the list is sorted by it now."""
+    """The head of a column: where a click leads, if anywhere, and how the list is sorted by it now."""
 
     label: Any
-    url: str
+    url: str | None
     direction: str | None
     end: bool
 
@@ -157,7 +166,10 @@ class ListPage(paging.Page):
     filters: Sequence[DrawnFilter]
     chosen: Mapping[str, str]  # What the list is narrowed and sorted by, as query parameters.
     clear_url: str | None  # There if anything is searched or filtered.
+    all_url: str
+    hides: bool  # Whether there are rows, though nobody filtered: none of them is what the list begins with.
     export_url: str | None
+    listing: ListOf
 
 
 @dataclass(frozen=True)
@@ -165,12 +177,25 @@ class ListOf:
     query: Select[Any]
     columns: Sequence[Column]
     order: Sequence[Expression]
-    search: Sequence[Expression | paging.Through]
+    search: Sequence[Expression | paging.Through | paging.Words]
     options: Sequence[ExecutableOption] = ()
     number: Expression | None = None  # The column of telephone numbers, which are found as they are shown.
     filters: Sequence[Filter] = ()
     default: str = ""  # What it is sorted by unless a reader wants it otherwise, as in ?sort=; else by `order`.
     export: Mapping[str, Expression] = field(default_factory=dict)
+    index: str = ".index"  # The endpoints of its page, ...
+    file: str = ".export"  # ... of its CSV file, ...
+    bulk: str = ".bulk"  # ... and of what is done to many of its rows.
+    path: Mapping[str, Any] = field(default_factory=dict)  # What their addresses hold besides.
+
+    def of(self, owner: Expression, id: uuid.UUID) -> ListOf:
+        """Only what belongs to one: whose it is says the column `owner`, by which nobody needs to sort any more."""
+        order = [key for key in self.order if key is not owner]
+        return replace(self, query=self.query.where(owner == id), order=order, path={"id": id})
+
+    def url(self, endpoint: str, **values: Any) -> str:
+        """Where a page of this list is."""
+        return url_for(endpoint, **self.path, **values)
 
     @property
     def kind(self) -> type[Managed]:
@@ -186,9 +211,9 @@ class ListOf:
         """Only what is searched for, and what the filters let through. NoSuch if there is no such value."""
         query = query.where(*paging.matches(*self.search, number=self.number))
         for filter in self.filters:
-            if value := values.get(filter.name):
+            if value := values.get(filter.name, filter.default):
                 try:
-                    query = query.where(filter.condition(value))
+                    query = filter.narrow(query, value)
                 except ValueError:
                     raise NoSuch(filter.name) from None
         return query
@@ -199,7 +224,7 @@ class ListOf:
         if not sort:
             return list(self.order), False
         for column in self.columns:
-            if column.name == sort.removeprefix("-"):
+            if column.keys and column.name == sort.removeprefix("-"):
                 others = [key for key in self.order if not any(key is each for each in column.keys)]
                 return [*column.keys, *others], sort.startswith("-")
         raise NoSuch("sort")
@@ -218,32 +243,46 @@ class ListOf:
             things, last = paging.keyset(query, keys, paging.after(), paging.PAGE, descending, self.things)
         except ValueError:
             abort(404)
+        clear_url = self.url(self.index, sort=sort or None) if chosen.keys() - {"sort"} else None
         return ListPage(
             things=things,
-            next_url=url_for(".index", **chosen, after=last) if last else None,
-            first_url=url_for(".index", **chosen) if paging.after() else None,
+            next_url=self.url(self.index, **chosen, after=last) if last else None,
+            first_url=self.url(self.index, **chosen) if paging.after() else None,
             q=paging.search(),
             heads=[self._head(column, chosen) for column in self.columns],
-            filters=[filter.drawn(chosen.get(filter.name, "")) for filter in self.filters],
+            filters=[filter.drawn(chosen.get(filter.name, filter.default)) for filter in self.filters],
             chosen=chosen,
-            clear_url=url_for(".index", sort=sort or None) if chosen.keys() - {"sort"} else None,
-            export_url=url_for(".export", **chosen) if self.export else None,
+            clear_url=clear_url,
+            all_url=self.url(self.index, **dict.fromkeys(self._defaults, "all")),
+            hides=not (things or clear_url) and bool(self._defaults) and self._has_rows(),
+            export_url=self.url(self.file, **chosen) if self.export else None,
+            listing=self,
         )
 
     def chosen(self) -> dict[str, Any]:
         """What the request narrows and sorts the list by; parameters that mean nothing here are left out."""
         names = [*(filter.name for filter in self.filters), "sort"]
-        found = {name: request.args.get(name, "").replace("\x00", "") for name in names}
-        return {name: value for name, value in (found | {"q": paging.search()}).items() if value}
+        found = {name: request.args.get(name, "").replace("\x00", "") for name in names} | {"q": paging.search()}
+        return {name: value for name, value in found.items() if value and value != self._defaults.get(name)}
+
+    @property
+    def _defaults(self) -> dict[str, str]:
+        return {filter.name: filter.default for filter in self.filters if filter.default}
+
+    def _has_rows(self) -> bool:
+        return bool(db.session.scalar(select(self.query.exists())))
 
     def _head(self, column: Column, chosen: Mapping[str, Any]) -> Head:
         """A click sorts upwards by the column; one on the column that the list is sorted by turns it round."""
         sort = chosen.get("sort", self.default)
+        if not column.keys:
+            return Head(column.label, None, None, column.end)
         if not sort and column.keys[0] is self.order[0]:
             sort = column.name
         directions = {column.name: "ascending", f"-{column.name}": "descending"}
         turned = f"-{column.name}" if sort == column.name else column.name
-        return Head(column.label, url_for(".index", **{**chosen, "sort": turned}), directions.get(sort), column.end)
+        url = self.url(self.index, **{**chosen, "sort": turned})
+        return Head(column.label, url, directions.get(sort), column.end)
 
 
 class NoSuch(ValueError):

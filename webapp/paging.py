@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import abort, request, url_for
-from sqlalchemy import ColumnElement, Select, false, inspect, or_, tuple_
+from sqlalchemy import ColumnElement, Select, Text, cast, false, func, inspect, literal_column, or_, select, tuple_
+from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.exc import DataError
 from sqlalchemy.orm import InstrumentedAttribute
 
 from webapp.ext import db
 
 PAGE = 50
-FEW = 500  # Ids that are named one by one.
+FEW = 1_000  # Rows that are named one by one.
 
 Column = ColumnElement[Any] | InstrumentedAttribute[Any]
 
@@ -107,7 +108,32 @@ class Through:
     texts: Sequence[Column]
 
 
-def matches(*columns: Column | Through, number: Column | None = None) -> list[ColumnElement[bool]]:
+@dataclass(frozen=True)
+class Words:
+    """To search in a column of words (a tsvector with its index): all are there, the last of which may be only begun.
+
+    How many rows hold a word that is only begun, the database cannot know, and it would look for a rare one in every
+    row, or sort all the rows of a common one. So the index is asked first: the rows of rare words then stand in the
+    condition by their `id`, and those of common ones are soon met on the way through the list, without that index.
+    """
+
+    column: Column
+    id: Column
+
+    def holds(self, q: str) -> ColumnElement[bool]:
+        holds = self.column.bool_op("@@")(_words(q))
+        found = db.session.scalars(select(self.id).where(holds).limit(FEW + 1)).all()
+        return holds.is_(True) if len(found) > FEW else self.id.in_(found)
+
+
+def _words(q: str) -> ColumnElement[Any]:
+    """A search for words. A number is found however it is spaced."""
+    digits = re.sub(r"[\s()+-]", "", q)
+    plain = cast(func.plainto_tsquery(literal_column("'simple'"), digits if digits.isdigit() else q), Text)
+    return cast(func.nullif(plain, "") + ":*", TSQUERY)
+
+
+def matches(*columns: Column | Through | Words, number: Column | None = None) -> list[ColumnElement[bool]]:
     """The condition that one of the columns holds what is searched for; none if nothing is searched.
 
     In the column `number` a telephone number is found as pages show it: +55 11 4000-1234.
@@ -122,7 +148,9 @@ def matches(*columns: Column | Through, number: Column | None = None) -> list[Co
     return [or_(*found)]
 
 
-def _holds(column: Column | Through, q: str) -> ColumnElement[bool]:
+def _holds(column: Column | Through | Words, q: str) -> ColumnElement[bool]:
+    if isinstance(column, Words):
+        return column.holds(q)
     if isinstance(column, Through):
         texts = [text.icontains(q, autoescape=True) for text in column.texts]
         found = column.found.where(or_(*texts))

@@ -32,6 +32,20 @@ def test_it_works(api: Program) -> None:
         assert len(api.get("/audit/", **filters).json["items"]) == count, filters
 
 
+def test_it_is_sorted(api: Program) -> None:
+    for name in ("Norte", "Sul"):
+        api.post("/providers/", {"name": name})
+
+    def told(**query: str) -> list[str]:
+        return [f"{entry['kind']} {entry['label']}" for entry in api.get("/audit/", **query).json["items"]]
+
+    assert told() == told(sort="-at") == ["providers Sul", "providers Norte", "users olga"]
+    assert told(sort="at") == told()[::-1]
+    assert told(sort="kind") == ["providers Norte", "providers Sul", "users olga"]
+    assert told(sort="-kind", kind="providers") == ["providers Sul", "providers Norte"]
+    assert told(since="2026-01-01", until="9000-01-01") == told()
+
+
 def test_it_comes_in_pages(api: Program) -> None:
     for n in range(5):
         api.post("/providers/", {"name": f"Provider {n}"})
@@ -43,13 +57,22 @@ def test_it_comes_in_pages(api: Program) -> None:
     assert labels == [f"Provider {n}" for n in range(4, -1, -1)]
 
 
-@pytest.mark.parametrize("cursor", ["x", "W10=", "bnVsbA==", "WyIyMDI2LTAxLTAxIiwgIjEiXQ=="])
+@pytest.mark.parametrize("cursor", ["x", "W10=", "bnVsbA==", "WyJ4IiwgIjEiXQ=="])
 def test_a_cursor_that_is_none_of_ours(api: Program, cursor: str) -> None:
     assert api.get("/audit/", cursor=cursor).status_code == 400
 
 
 def test_filters_that_make_no_sense(api: Program) -> None:
-    for name, value in (("since", "yesterday"), ("until", "2026-01-01"), ("thing_id", "x"), ("limit", "0")):
+    for name, value in (
+        ("since", "yesterday"),
+        ("until", "2026-01-01T00:00:00"),  # Of which zone?
+        ("thing_id", "x"),
+        ("who", "\x00"),
+        ("kind", "nonsense"),
+        ("action", "nonsense"),
+        ("sort", "before"),
+        ("limit", "0"),
+    ):
         assert api.get("/audit/", **{name: value}).json["errors"].keys() == {name}
 
 

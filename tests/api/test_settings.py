@@ -93,3 +93,20 @@ def test_rules_have_an_order(api: Program) -> None:
 
     found = [(item["position"], item["pattern"]) for item in api.get("/number-rules/").json["items"]]
     assert found == [(1, "3."), (2, "1."), (3, "2.")]
+
+
+def test_rules_are_sorted_and_filtered(api: Program) -> None:
+    body = {"code": "acme", "name": "Acme", "type": "extension", "number_rules": "brazil"}
+    customer = api.post("/customers/", body).json["id"]
+    api.post("/number-rules/", {"pattern": "1."})
+    api.post("/number-rules/", {"pattern": "2.", "customer_id": customer})
+    api.post("/number-rules/", {"pattern": "3.", "customer_id": customer})
+
+    def patterns(**query: str) -> list[str]:
+        return [item["pattern"] for item in api.get("/number-rules/", **query).json["items"]]
+
+    assert patterns() == ["1.", "2.", "3."]
+    assert patterns(sort="-pattern") == ["3.", "2.", "1."]
+    assert patterns(customer_id=customer) == patterns(customer_id="acme") == patterns(used="false") == ["2.", "3."]
+    assert patterns(owner="company") == ["1."]
+    assert api.get("/number-rules/", owner="nobody").json["errors"].keys() == {"owner"}

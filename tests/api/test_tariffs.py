@@ -140,6 +140,36 @@ def test_what_a_list_is_asked_for(api: Program, plan: Body) -> None:
     assert set(api.get("/tariffs/", number="abc", at="x").json["errors"]) == {"number", "at"}
 
 
+def test_a_list_is_sorted_and_filtered_as_on_the_page(api: Program, plan: Body, provider: Body) -> None:
+    other = api.post("/price-plans/", {"name": "Wholesale"}).json
+    tariff(api, plan, "55", "0.10", valid_from="2025-01-01")
+    tariff(api, plan, "55", "0.12")
+    tariff(api, plan, "55", "0.30", valid_from="2099-01-01")
+    tariff(api, plan, "5511", "0.20", cost_per_minute="0.25")
+    tariff(api, other, "1", "0.15")
+    assert prefixes(api, sort="-price_per_minute") == ["55", "5511", "1", "55", "55"]
+    assert prefixes(api, sort="prefix", show="current") == ["1", "55", "5511"]
+    assert prefixes(api, show="future") == prefixes(api, show="past") == ["55"]
+    assert prefixes(api, show="loss") == ["5511"]
+    assert prefixes(api, price_plan_id=other["id"], show="loss") == []
+    assert len(prefixes(api, show="all")) == len(prefixes(api, show="")) == len(prefixes(api)) == 5
+
+    for prefix, cost in (("55", "0.05"), ("1", "0.18"), ("44", "0.01")):
+        body = {"provider_id": provider["id"], "prefix": prefix, "cost_per_minute": cost, "valid_from": "2026-01-01"}
+        assert api.post("/provider-tariffs/", body).status_code == 201
+    assert prefixes(api, "/provider-tariffs/", sort="-cost_per_minute", show="current") == ["1", "55", "44"]
+    assert prefixes(api, show="loss", sort="prefix") == ["1", "5511"], "it is sold for less than what a provider takes"
+    for path, wrong in (("/tariffs/", {"sort": "margin"}), ("/provider-tariffs/", {"show": "loss"})):
+        assert list(api.get(path, **wrong).json["errors"]) == list(wrong)
+
+    seen, cursor = [], ""
+    while cursor is not None:
+        answer = api.get("/tariffs/", sort="-price_per_minute", limit=2, cursor=cursor).json
+        seen += [item["prefix"] for item in answer["items"]]
+        cursor = answer["next_cursor"]
+    assert seen == ["55", "5511", "1", "55", "55"]
+
+
 def test_a_list_goes_on_where_it_ended(api: Program, plan: Body) -> None:
     for year in (2026, 2027, 2028):
         tariff(api, plan, "55", valid_from=f"{year}-01-01")

@@ -69,6 +69,26 @@ def test_its_life(app: Flask, admin: Program) -> None:
     assert admin.post("/tokens/", {"name": "billing"}).json["errors"].keys() == {"name"}
 
 
+def test_the_list_is_sorted_and_filtered(admin: Program) -> None:
+    first = made(admin, "a", role="operator", expires_in_days=0)
+    made(admin, "b", expires_in_days=7)
+    made(admin, "c", role="operator", expires_in_days=30)
+    admin.delete(f"/tokens/{first['id']}")
+
+    def names(**query: str) -> list[str]:
+        return [item["name"] for item in admin.get("/tokens/", **query).json["items"]]
+
+    assert names() == names(user_id=first["user_id"]) == ["a", "b", "c"]
+    assert names(sort="-name") == ["c", "b", "a"]
+    assert names(sort="expires_at") == ["b", "c", "a"]
+    assert names(sort="-last_used_at", limit="1") == ["c"]
+    assert names(role="operator") == ["a", "c"]
+    assert names(state="active", role="operator") == ["c"]
+    assert names(state="revoked") == ["a"]
+    for name, value in (("state", "gone"), ("user_id", "me"), ("role", "god"), ("sort", "token_hash")):
+        assert admin.get("/tokens/", **{name: value}).json["errors"].keys() == {name}
+
+
 def test_it_is_told_once_and_kept_as_a_hash(app: Flask, admin: Program, capfd: pytest.CaptureFixture[str]) -> None:
     token = made(admin)["token"]
     holder(app, token).get("/providers/")

@@ -60,6 +60,38 @@ def test_search_filter_and_order(page: Page, site: Site, language: str) -> None:
     expect(names).to_have_text(["Brasil, reserva", "Brasil"])
 
 
+def test_tariffs_are_sorted_filtered_and_deleted(page: Page, site: Site, language: str) -> None:
+    say = site.words(language)
+    page.goto("/price-plans/new")
+    fill(page, name=f"Plan {language}")
+    submit(page)
+    plan = page.url
+    expect(page.get_by_text(say("No tariffs yet"))).to_be_visible()
+    for prefix, price, start in (("55", "2", "2026-01-01"), ("5511", "1", "2026-01-01"), ("5511", "3", "2099-01-01")):
+        page.goto(f"{plan}/tariffs/new")
+        fill(page, prefix=prefix, price_per_minute=price, valid_from=start)
+        submit(page)
+
+    page.goto(plan)
+    prefixes = page.locator("tbody th")
+    expect(prefixes).to_have_text(["55", "5511"])
+    for expected, order in ((["5511", "55"], "ascending"), (["55", "5511"], "descending")):
+        page.locator("thead").get_by_role("link", name=say("Price")).click()
+        expect(page.locator("thead th[aria-sort]")).to_have_attribute("aria-sort", order)
+        expect(prefixes).to_have_text(expected)
+    page.get_by_label(say("Which tariffs")).select_option(say("Not yet"))
+    page.get_by_role("button", name=say("Search"), exact=True).click()
+    expect(prefixes).to_have_text(["5511"])
+
+    page.locator("tbody [name=id]").check()
+    page.get_by_role("button", name=say("Delete"), exact=True).click()
+    expect(page.locator(".names li")).to_have_count(1)
+    submit(page)
+    expect(page.get_by_text(say("Nothing found"))).to_be_visible()
+    page.get_by_role("link", name=say("Show all"), exact=True).click()
+    expect(prefixes).to_have_text(["55", "5511"])
+
+
 def test_everything_is_searched(page: Page, site: Site, language: str) -> None:
     say = site.words(language)
     page.goto("/dids/")

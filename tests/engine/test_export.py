@@ -45,7 +45,7 @@ def _connections_in_use() -> int:
     return int(pool.checkedout())
 
 
-@pytest.mark.parametrize("path", ["/dids/export.csv", "/audit/export"])
+@pytest.mark.parametrize("path", ["/dids/export.csv", "/audit/export.csv"])
 def test_all_rows_arrive(client: FlaskClient, path: str) -> None:
     answer = client.get(path, buffered=False)
     lines = b"".join(answer.iter_encoded()).decode("utf-8-sig").splitlines()

@@ -602,6 +602,39 @@ def test_what_the_list_exports_comes_in_unchanged(client: FlaskClient, acme: Cus
     assert things.one(Import).counts == {"new": 0, "changed": 0, "unchanged": 13, "rejected": 0, "below_cost": 0}, page
 
 
+@pytest.mark.parametrize("language", ["en", "pt_BR"])
+@pytest.mark.parametrize("kind", ["tariffs", "provider_tariffs"])
+def test_what_a_plan_or_deck_exports_comes_in_unchanged_and_in_another_anew(
+    client: FlaskClient, language: str, kind: str
+) -> None:
+    is_plan = kind == "tariffs"
+    owner: Any = things.price_plan if is_plan else things.provider
+    mine, other = owner("Retail"), owner("Wholesale")
+    # To a part of a second, for two such moments may be two lines.
+    exact = dt.datetime(2026, 3, 4, 23, 59, 59, 123456, tzinfo=dt.UTC)
+    lines: list[dict[str, Any]] = [
+        {"description": "São Paulo; 11", "minimum_seconds": 0, "increment_seconds": 1},
+        {"description": "=1+1", "connect_fee": Decimal("0.000001"), "valid_from": exact},
+        {"description": "'@x", "valid_from": exact + dt.timedelta(microseconds=1)},
+        {"valid_from": dt.datetime(2099, 1, 1, tzinfo=dt.UTC)},
+    ]
+    for line in lines:
+        if is_plan:
+            things.tariff(mine, "5511", "1234.5", cost_per_minute=Decimal("0.045"), **line)
+        else:
+            things.deck_line(mine, "5511", "123456.000001", **line)
+    client.post("/language", data={"language": language})
+    path = f"/price-plans/{mine.id}" if is_plan else f"/providers/{mine.id}"
+    file = client.get(f"{path}/tariffs.csv?show=all").data
+
+    for target, outcome in ((mine, "unchanged"), (other, "new")):
+        page = brought(client, file, kind, target_id=str(target.id))
+        import_ = things.one(Import, target_id=target.id)
+        nothing = {"new": 0, "changed": 0, "unchanged": 0, "rejected": 0, "below_cost": 0}
+        assert import_.counts == nothing | {outcome: 4}, page
+        assert "valid_from" in import_.columns
+
+
 def test_a_sign_that_keeps_a_cell_from_being_a_formula_is_not_stored(client: FlaskClient, norte: Provider) -> None:
     brought(client, "number,provider,description\n551140001000,Norte,'=1+1\n551140001001,Norte,'tis\n")
     do(client, "apply")

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
+import io
 import re
+import uuid
+from dataclasses import dataclass
 from decimal import Decimal
 from html import unescape
 from typing import Any
@@ -15,10 +19,11 @@ from sqlalchemy import insert, select
 from tests.conftest import Counting
 from tests.web import things
 from tests.web.html import alert, error_at, filled_in, rows
+from webapp import paging
 from webapp.accounts.models import AuditEntry
 from webapp.ext import db
 from webapp.providers.models import Provider
-from webapp.tariffs import prices, views
+from webapp.tariffs import prices
 from webapp.tariffs.models import PricePlan, ProviderTariff, Tariff
 
 LATER = dt.datetime(2099, 1, 1, 3, tzinfo=dt.UTC)
@@ -275,6 +280,219 @@ def test_a_list_costs_the_same_however_long_it_is(client: FlaskClient, plan: Pri
     assert len(few) == len(more) <= 7, more
 
 
+@pytest.fixture(params=["plan", "deck"])
+def lines(request: pytest.FixtureRequest, plan: PricePlan) -> Lines:
+    """The lines of a plan, and those of a deck: what holds for one list holds for the other."""
+    return Lines(plan) if request.param == "plan" else Lines(things.provider("Norte"))
+
+
+@dataclass(frozen=True)
+class Lines:
+    owner: PricePlan | Provider
+
+    @property
+    def kind(self) -> type[Tariff] | type[ProviderTariff]:
+        return Tariff if isinstance(self.owner, PricePlan) else ProviderTariff
+
+    @property
+    def page(self) -> str:
+        return path(self.owner) if isinstance(self.owner, PricePlan) else f"{self.address}/tariffs"
+
+    @property
+    def address(self) -> str:
+        """What the file and the page for many are below."""
+        return path(self.owner) if isinstance(self.owner, PricePlan) else f"/providers/{self.owner.id}"
+
+    def add(self, prefix: str, amount: str = "0.12", **values: Any) -> Any:
+        make: Any = things.tariff if isinstance(self.owner, PricePlan) else things.deck_line
+        return make(self.owner, prefix, amount, **values)
+
+    def of_another(self) -> Lines:
+        return Lines(things.price_plan("Other") if self.kind is Tariff else things.provider("Other"))
+
+
+def prefixes(client: FlaskClient, address: str) -> list[str]:
+    """The prefixes of a list, page by page to its end."""
+    found: list[str] = []
+    while address:
+        answer = client.get(address)
+        assert answer.status_code == 200, address
+        found += [row.split()[0] for row in rows(answer.text)]
+        following = re.search(r'rel="next" href="([^"]+)"', answer.text)
+        address = unescape(following[1]) if following else ""
+    return found
+
+
+def test_by_every_column_and_both_ways_each_line_comes_once(
+    client: FlaskClient, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paging, "PAGE", 4)
+    for n in range(11):
+        values = {"connect_fee": Decimal(n % 4) / 10, "minimum_seconds": n % 2 * 30, "increment_seconds": n % 3 + 1}
+        lines.add(str(50 + n), f"0.{n % 3}1", description=f"Place {n * 7 % 5}", **values)
+    lines.of_another().add("99")
+    page = client.get(lines.page).text
+    columns = re.findall(r'<a class="sort" href="[^"]*[?&;]sort=-?(\w+)"', page)
+    assert len(columns) == (7 if lines.kind is Tariff else 6)
+    for column in columns:
+        up, down = (prefixes(client, f"{lines.page}?sort={sign}{column}") for sign in ("", "-"))
+        assert sorted(up) == [str(50 + n) for n in range(11)], column
+        assert down == up[::-1], column
+    for column in ("margin", "state", "price", "-margin", "price_plan_id"):
+        assert client.get(f"{lines.page}?sort={column}").status_code == 404, column
+
+
+def test_lines_are_in_the_order_of_what_they_show(client: FlaskClient, lines: Lines) -> None:
+    lines.add("1", "0.10", description="C", connect_fee=Decimal("0.3"), minimum_seconds=60)
+    lines.add("2", "0.09", description="A", minimum_seconds=30, increment_seconds=1)
+    lines.add("3", "0.20", description="B", connect_fee=Decimal("0.2"), valid_from=EARLIER)
+    amount = "price_per_minute" if lines.kind is Tariff else "cost_per_minute"
+    for sort, expected in {
+        "": "123",
+        "-prefix": "321",
+        "description": "231",
+        amount: "213",
+        f"-{amount}": "312",
+        "connect_fee": "231",
+        "minimum_seconds": "231",
+        "valid_from": "312",
+    }.items():
+        assert "".join(prefixes(client, f"{lines.page}?sort={sort}")) == expected, sort
+
+
+def test_lines_are_filtered_by_what_they_are_now(client: FlaskClient, lines: Lines) -> None:
+    lines.add("55", "0.10", valid_from=EARLIER)
+    lines.add("55", "0.12")
+    lines.add("55", "0.20", valid_from=LATER)
+    lines.add("1", "0.19", valid_from=LATER)
+    shown = {name: prefixes(client, f"{lines.page}?show={name}") for name in ("", "current", "future", "past", "all")}
+    assert shown == {
+        "": ["55"],
+        "current": ["55"],
+        "future": ["1", "55"],
+        "past": ["55"],
+        "all": ["1", "55", "55", "55"],
+    }
+    assert prefixes(client, f"{lines.page}?show=future&q=55&sort=-prefix") == ["55"]
+    page = client.get(f"{lines.page}?show=future").text
+    assert re.search(r'<option value="future" selected>', page)
+    assert f'<a class="btn btn-ghost-secondary" href="{lines.page}">' in page
+    assert "Clear" not in client.get(f"{lines.page}?show=current").text, "that is what it begins with"
+    assert client.get(f"{lines.page}?show=nonsense").status_code == 404
+    assert client.get(f"{lines.page}?show=loss").status_code == (200 if lines.kind is Tariff else 404)
+
+
+def test_an_empty_list_says_what_to_do_next(client: FlaskClient, lines: Lines) -> None:
+    page = client.get(lines.page).text
+    assert "No tariffs yet" in page
+    assert "Import brings in a whole list" in page
+    assert f'href="{lines.address}/tariffs/new"' in page
+    lines.of_another().add("55")
+    assert "No tariffs yet" in client.get(lines.page).text
+    lines.add("55", valid_from=LATER)
+    page = client.get(lines.page).text
+    assert "No tariffs yet" not in page, "there is one, though it does not count yet"
+    assert f'href="{lines.page}?show=all">Show all' in page
+    page = client.get(f"{lines.page}?q=x").text
+    assert "No tariff matches." in page
+
+
+def test_a_file_holds_what_the_list_does(client: FlaskClient, viewer: FlaskClient, lines: Lines) -> None:
+    lines.add("55", "0.0450", description="=1+1")
+    lines.add("5511", "0.5", description="São Paulo")
+    lines.add("1", "0.1", valid_from=LATER)
+    lines.of_another().add("99")
+    file = f"{lines.address}/tariffs.csv"
+    for browser in (client, viewer):
+        assert f'href="{file}?sort=-prefix&amp;q=55"' in browser.get(f"{lines.page}?q=55&sort=-prefix").text
+    answer = viewer.get(file, query_string={"sort": "-prefix"})
+    assert re.search(r'filename="tariffs-20\d\d-\d\d-\d\d\.csv"', answer.headers["Content-Disposition"])
+    found = list(csv.DictReader(io.StringIO(answer.data.decode("utf-8-sig"))))
+    assert [line["prefix"] for line in found] == ["5511", "55"]
+    amount = {"cost_per_minute": "0", "price_per_minute": "0.045"}
+    assert found[1] == {
+        "prefix": "55",
+        "description": "'=1+1",
+        **(amount if lines.kind is Tariff else {"cost_per_minute": "0.045"}),
+        "minimum_seconds": "30",
+        "increment_seconds": "6",
+        "connect_fee": "0",
+        "valid_from": "2026-01-01T00:00:00+00:00",
+    }
+    assert [line.split(",")[0] for line in viewer.get(f"{file}?show=future").text.split()[1:]] == ["1"]
+    assert viewer.get(f"{file}?sort=margin").status_code == 404
+
+
+def test_many_are_deleted_after_it_was_said_what_counts_then(client: FlaskClient, lines: Lines) -> None:
+    lines.add("55", valid_from=EARLIER)
+    longer, current = lines.add("5511"), lines.add("55")
+    lost, future = lines.add("351"), lines.add("44", valid_from=LATER)
+    other = lines.of_another()
+    other.add("3")  # It counts for 351, but in another list.
+    address = f"{lines.address}/tariffs/bulk"
+
+    def ask(*selected: Any, **query: str) -> str:
+        query_string = {"action": "delete", "id": [line.id for line in selected], **query}
+        return client.get(address, query_string=query_string).text
+
+    said = "Calls that were rated keep their price."
+    page = ask(longer, current, future)
+    assert said in page
+    assert "<li>44, from 2099-01-01 00:00</li>" in page
+    assert "nothing counts" not in page, "for 55 the earlier one does"
+    assert "For 1 prefix there is neither" in ask(longer, lost)
+    assert "For 2 prefixes there is neither" in ask(all="1", show="all", q="55")
+    assert "For 3 prefixes there is neither" in ask(all="1", show="all")
+    assert "Selected: 3" in ask(all="1")
+    assert things.count(lines.kind) == 6
+
+    page = ask(all="1", q="5", sort="-prefix")
+    seal = re.search(r'name="seal" value="(\w+)"', page)
+    assert seal
+    query = {"action": "delete", "all": "1", "q": "5", "sort": "-prefix"}
+    response = client.post(address, query_string=query, data={"seal": seal[1]})
+    assert response.location == f"{lines.page}?sort=-prefix&q=5"
+    assert things.count(lines.kind) == 3
+    kept = db.session.execute(select(lines.kind.prefix, lines.kind.valid_from))
+    assert sorted(map(tuple, kept)) == [("3", things.START), ("44", LATER), ("55", EARLIER)]
+    gone = select(AuditEntry).where(AuditEntry.action == "delete", AuditEntry.kind == lines.kind.__tablename__)
+    assert len(db.session.scalars(gone).all()) == 3
+
+
+def test_of_one_plan_or_deck_nobody_deletes_lines_of_another(
+    client: FlaskClient, viewer: FlaskClient, lines: Lines
+) -> None:
+    mine, other = lines.add("55"), lines.of_another().add("55")
+    address = f"{lines.address}/tariffs/bulk?action=delete"
+    assert client.get(f"{address}&id={other.id}").location == lines.page, "nothing was selected"
+    assert "Selected: 1" in client.get(f"{address}&id={other.id}&id={mine.id}").text
+    assert f'value="{mine.id}" form="selection"' in client.get(lines.page).text
+    assert "checkbox" not in viewer.get(lines.page).text
+    assert viewer.get(f"{address}&id={mine.id}").status_code == 403
+    assert viewer.post(f"{address}&id={mine.id}").status_code == 403
+    nobody = uuid.uuid4()
+    for missing in (f"/price-plans/{nobody}", f"/providers/{nobody}"):
+        assert client.get(f"{missing}/tariffs.csv").status_code == 404
+        assert client.get(f"{missing}/tariffs/bulk?action=delete&all=1").status_code == 404
+
+
+def test_many_cost_what_few_cost(client: FlaskClient, lines: Lines, counting: Counting) -> None:
+    def ask() -> int:
+        with counting() as statements:
+            for query in ("", "?show=all&sort=-description&q=0", "?show=future"):
+                client.get(f"{lines.page}{query}")
+            client.get(f"{lines.address}/tariffs.csv")
+            client.get(f"{lines.address}/tariffs/bulk?action=delete&all=1")
+        return len(statements)
+
+    for n in range(2):
+        lines.add(f"10{n}")
+    few = ask()
+    for n in range(30):
+        lines.add(f"20{n}")
+    assert ask() == few <= 34
+
+
 # ---- what is earned
 
 
@@ -332,7 +550,7 @@ def test_a_very_long_plan_is_searched_for_its_own_costs_only_and_says_so(
     note = "This plan is too long to compare"
     assert len(shown(client, plan, show="loss")) == 2
     assert note not in client.get(path(plan), query_string={"show": "loss"}).text
-    monkeypatch.setattr(views, "MOST_COMPARED", 1)
+    monkeypatch.setattr(prices, "MOST_COMPARED", 1)
     assert [row.split()[0] for row in shown(client, plan, show="loss")] == ["56"]
     assert note in client.get(path(plan), query_string={"show": "loss"}).text
     assert note not in client.get(path(plan)).text
@@ -434,6 +652,9 @@ def test_nothing_in_an_address_breaks_a_page(client: FlaskClient, plan: PricePla
     queries: list[dict[str, Any]] = [
         {"q": value},
         {"show": value},
+        {"sort": value},
+        {"sort": "price_per_minute", "after": [value, value, value]},
+        {"sort": "valid_from", "after": [value, "55"]},
         {"number": value},
         {"number": "55", "at": value},
         {"after": value},
@@ -445,6 +666,10 @@ def test_nothing_in_an_address_breaks_a_page(client: FlaskClient, plan: PricePla
             response = client.get(address, query_string=query)
             assert response.status_code in (200, 404), query
             assert "<script>alert" not in response.text
+        below = address.removesuffix("/tariffs")
+        for other in (f"{below}/tariffs.csv", f"{below}/tariffs/bulk"):
+            for query in ({"action": "delete", "all": "1", **query} for query in queries):
+                assert client.get(other, query_string=query).status_code in (200, 302, 404), query
 
 
 def many(plan: PricePlan, count: int, start: int = 1000) -> None:

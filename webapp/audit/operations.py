@@ -1,10 +1,9 @@
-"""Finding entries of the audit log, and saying in words what they hold."""
+"""Saying in words what the entries of the audit log hold."""
 
 from __future__ import annotations
 
 import datetime as dt
 import json
-import re
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,14 +12,16 @@ from typing import Any
 
 from flask import current_app, url_for
 from flask_babel import format_datetime, gettext
-from sqlalchemy import Select, Text, cast, func, literal_column, select, tuple_
-from sqlalchemy.dialects.postgresql import TSQUERY
+from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 from sqlalchemy.sql.base import ExecutableOption
 
 from webapp.accounts.models import AuditEntry, User
+from webapp.accounts.schemas import UserSchema
 from webapp.customers.models import Customer
 from webapp.customers.schemas import CustomerSchema
+from webapp.dialling.models import NumberRule
+from webapp.dialling.schemas import NumberRuleSchema
 from webapp.dids.models import Allocation, Did
 from webapp.dids.schemas import AllocationSchema, DidRangeSchema
 from webapp.ext import Base, db
@@ -33,7 +34,10 @@ from webapp.providers.models import Provider
 from webapp.providers.schemas import ProviderSchema
 from webapp.routes.models import Route
 from webapp.routes.schemas import RouteSchema
+from webapp.settings.models import CompanySettings
+from webapp.settings.schemas import SettingsSchema
 from webapp.tariffs.models import PricePlan, ProviderTariff, Tariff
+from webapp.tariffs.schemas import PricePlanSchema, ProviderTariffSchema, TariffSchema
 from webapp.tokens.models import ApiToken
 from webapp.tokens.schemas import TokenSchema
 from webapp.validation import N_, Schema
@@ -41,30 +45,35 @@ from webapp.validation import N_, Schema
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of thing that the log tells of: what one is called, and the schema that knows what its fields are called.
-
-    Of a kind that is not here the log shows the names of the table and its columns.
+    """A kind of thing that the log tells of: what one is called, the schema that knows what its fields are called, and
+    where one is shown. Of a kind that is not here the log shows the names of the table and its columns.
     """
 
     label: str
-    model: type[Any]
+    model: type[Any] | None  # None: it tells of no single thing.
     schema: type[Schema] | None = None
+    page: str = ""  # Its endpoint, if things of this kind have a page.
     options: Sequence[ExecutableOption] = field(default=())  # What its name is made of.
 
 
 KINDS = {
     "api_tokens": Kind(N_("API token"), ApiToken, TokenSchema),
-    "customers": Kind(N_("Customer"), Customer, CustomerSchema),
-    "customer_dids": Kind(N_("Allocation"), Allocation, AllocationSchema, [joinedload(Allocation.did)]),
-    "dids": Kind(N_("DID"), Did, DidRangeSchema),
-    "extensions": Kind(N_("Extension"), Extension, ExtensionSchema, [joinedload(Extension.customer)]),
-    "gateways": Kind(N_("Gateway"), Gateway, GatewaySchema),
-    "price_plans": Kind(N_("Price plan"), PricePlan),
-    "provider_tariffs": Kind(N_("Provider's tariff"), ProviderTariff),
-    "providers": Kind(N_("Provider"), Provider, ProviderSchema),
-    "routes": Kind(N_("Route"), Route, RouteSchema),
-    "tariffs": Kind(N_("Tariff"), Tariff),
-    "users": Kind(N_("User"), User),
+    "asterisk": Kind(N_("Asterisk's tables"), None),
+    "customers": Kind(N_("Customer"), Customer, CustomerSchema, "customers.show"),
+    "customer_dids": Kind(N_("Allocation"), Allocation, AllocationSchema, "dids.show", [joinedload(Allocation.did)]),
+    "dids": Kind(N_("DID"), Did, DidRangeSchema, "dids.show"),
+    "extensions": Kind(
+        N_("Extension"), Extension, ExtensionSchema, "extensions.show", [joinedload(Extension.customer)]
+    ),
+    "gateways": Kind(N_("Gateway"), Gateway, GatewaySchema, "gateways.show"),
+    "number_rules": Kind(N_("Number rule"), NumberRule, NumberRuleSchema, "dialling.edit"),
+    "price_plans": Kind(N_("Price plan"), PricePlan, PricePlanSchema, "tariffs.show"),
+    "provider_tariffs": Kind(N_("Provider's tariff"), ProviderTariff, ProviderTariffSchema, "tariffs.edit_deck_line"),
+    "providers": Kind(N_("Provider"), Provider, ProviderSchema, "providers.show"),
+    "routes": Kind(N_("Route"), Route, RouteSchema, "routes.show"),
+    "settings": Kind(N_("Settings"), CompanySettings, SettingsSchema, "settings.index"),
+    "tariffs": Kind(N_("Tariff"), Tariff, TariffSchema, "tariffs.edit_tariff"),
+    "users": Kind(N_("User"), User, UserSchema, "users.show"),
 }
 ACTIONS = {
     "create": N_("Created"),
@@ -119,19 +128,6 @@ _REFERENCES = {
 
 
 @dataclass(frozen=True)
-class Filters:
-    """Which entries are wanted; what is empty leaves them all in."""
-
-    who: str = ""
-    kind: str = ""
-    action: str = ""
-    thing_id: uuid.UUID | None = None
-    since: dt.datetime | None = None
-    until: dt.datetime | None = None  # The first moment that is no longer wanted.
-    q: str = ""
-
-
-@dataclass(frozen=True)
 class Change:
     """One field of an entry, in words: empty where there was or is nothing."""
 
@@ -151,58 +147,6 @@ class Line:
     changes: Sequence[Change]
 
 
-Key = tuple[dt.datetime, int]
-
-
-def wanted(filters: Filters) -> Select[AuditEntry]:
-    """The entries that the filters leave, the latest first."""
-    conditions = [
-        column == value
-        for column, value in (
-            (AuditEntry.username, filters.who),
-            (AuditEntry.kind, filters.kind),
-            (AuditEntry.action, filters.action),
-            (AuditEntry.thing_id, filters.thing_id),
-        )
-        if value
-    ]
-    if filters.since:
-        conditions.append(AuditEntry.at >= filters.since)
-    if filters.until:
-        conditions.append(AuditEntry.at < filters.until)
-    if filters.q:
-        conditions.append(AuditEntry.words.bool_op("@@")(_words(filters.q)))
-    return select(AuditEntry).where(*conditions).order_by(AuditEntry.at.desc(), AuditEntry.id.desc())
-
-
-def page(filters: Filters, after: Key | None, limit: int) -> tuple[Sequence[AuditEntry], Key | None]:
-    """The entries after a key (None: the latest), and the key to go on with if more follow."""
-    query = wanted(filters)
-    if after:
-        query = query.where(tuple_(AuditEntry.at, AuditEntry.id) < tuple_(*after))
-    entries = db.session.scalars(query.limit(limit + 1)).all()
-    last = entries[limit - 1] if len(entries) > limit else None
-    return entries[:limit], (last.at, last.id) if last else None
-
-
-def key(moment: str, number: str) -> Key:
-    """A key as it stands in an address or a cursor. ValueError if it is none."""
-    at, id = dt.datetime.fromisoformat(moment), int(number)
-    if at.tzinfo is None or not 0 <= id < 2**31:
-        raise ValueError(moment)
-    return at, id
-
-
-def _words(q: str) -> Any:
-    """All the words of a search, the last of which may be only begun. A number is found however it is spaced."""
-    digits = re.sub(r"[\s()+-]", "", q)
-    plain = cast(func.plainto_tsquery(literal_column("'simple'"), digits if digits.isdigit() else q), Text)
-    return cast(func.nullif(plain, "") + ":*", TSQUERY)
-
-
-# ---- in words
-
-
 def lines(entries: Sequence[AuditEntry]) -> list[Line]:
     """The entries in the reader's words, with the names that things have now: one query for each kind of thing."""
     there = _things(entries)
@@ -211,7 +155,7 @@ def lines(entries: Sequence[AuditEntry]) -> list[Line]:
             entry,
             gettext(KINDS[entry.kind].label) if entry.kind in KINDS else _plain_name(entry.kind),
             action_word(entry.action),
-            _url(there.get(entry.thing_id)),
+            _url(KINDS.get(entry.kind), there.get(entry.thing_id)),
             list(_changes(entry, there)),
         )
         for entry in entries
@@ -233,22 +177,19 @@ def _things(entries: Iterable[AuditEntry]) -> dict[uuid.UUID, Base]:
     found: dict[uuid.UUID, Base] = {}
     for name in ids.keys() & KINDS.keys():
         kind = KINDS[name]
-        query = select(kind.model).options(*kind.options).where(kind.model.id.in_(ids[name]))
-        found |= {thing.id: thing for thing in db.session.scalars(query)}
+        if kind.model is not None:
+            query = select(kind.model).options(*kind.options).where(kind.model.id.in_(ids[name]))
+            found |= {thing.id: thing for thing in db.session.scalars(query)}
     return found
 
 
-def _url(thing: Base | None) -> str:
+def _url(kind: Kind | None, thing: Any) -> str:
     """The page of a thing: where it is shown, or where its form is; none that the reader may not see."""
-    if thing is None:
+    if not (kind and kind.page and thing) or not may(vars(current_app.view_functions[kind.page])["permission"]):
         return ""
-    if isinstance(thing, Allocation):
-        return _url(thing.did)
-    for endpoint in (f"{thing.__tablename__}.show", f"{thing.__tablename__}.edit"):
-        view = current_app.view_functions.get(endpoint)
-        if view and may(vars(view)["permission"]) and current_app.url_map.is_endpoint_expecting(endpoint, "id"):
-            return url_for(endpoint, id=thing.id)  # type: ignore[attr-defined]  # every kind has an id
-    return ""
+    if not current_app.url_map.is_endpoint_expecting(kind.page, "id"):
+        return url_for(kind.page)
+    return url_for(kind.page, id=thing.did_id if isinstance(thing, Allocation) else thing.id)
 
 
 def _changes(entry: AuditEntry, there: Mapping[uuid.UUID, Base]) -> Iterable[Change]:

@@ -16,14 +16,14 @@ from webapp.dialling import operations
 from webapp.dialling.models import NumberRule
 from webapp.dialling.schemas import NumberRuleSchema
 from webapp.ext import db
+from webapp.number_rules.lists import NUMBER_RULES
 from webapp.permissions import permission
 
 resource(
     "number-rules",
     NumberRule,
     NumberRuleSchema,
-    order=[NumberRule.position, NumberRule.id],
-    search=[NumberRule.pattern, NumberRule.description],
+    listing=NUMBER_RULES,
     save=operations.save,
 )
 

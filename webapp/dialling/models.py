@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import uuid
+from typing import TYPE_CHECKING
 
 from sqlalchemy import CheckConstraint, Computed, ForeignKey, Text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from webapp.ext import Base, Managed
+
+if TYPE_CHECKING:
+    from webapp.customers.models import Customer
 
 
 class NumberRule(Managed, Base):
@@ -23,6 +27,8 @@ class NumberRule(Managed, Base):
     strip: Mapped[int] = mapped_column(server_default="0")  # Digits cut off the dialled number ...
     prepend: Mapped[str] = mapped_column(server_default="")  # ... and put before it; may hold {country} and {area}.
     description: Mapped[str] = mapped_column(server_default="")
+
+    customer: Mapped[Customer | None] = relationship()
 
     __table_args__ = (
         CheckConstraint("('' ~ regex) IS NOT NULL", "pattern"),

@@ -15,7 +15,7 @@ from webapp.dialling import operations
 from webapp.dialling.models import NumberRule
 from webapp.dialling.schemas import NumberRuleSchema
 from webapp.ext import db
-from webapp.forms import CHANGED_MEANWHILE, choices, delete_page, form_for
+from webapp.forms import CHANGED_MEANWHILE, choices, delete_page, find, form_for
 from webapp.pages import saved
 from webapp.permissions import permission
 
@@ -48,7 +48,7 @@ def index() -> Any:
 @bp.route("/<uuid:id>/edit", methods=["GET", "POST"])
 @permission("number-rules.write")
 def edit(id: uuid.UUID | None) -> Any:
-    rule = db.get_or_404(NumberRule, id) if id else NumberRule()
+    rule = find(NumberRule, id)
     form = NumberRuleForm(obj=rule, customer_id=request.args.get("customer_id"))
     customers = db.session.scalars(select(Customer).order_by(Customer.name))
     choices(form.customer_id, customers, nothing=gettext("All who go by the company's rules"))

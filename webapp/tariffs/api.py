@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, func
 
 from webapp.api import Listing, resource
 from webapp.tariffs import operations, prices
-from webapp.tariffs.lists import PRICE_PLANS
+from webapp.tariffs.lists import DECKS, PRICE_PLANS, TARIFFS
 from webapp.tariffs.models import PricePlan, ProviderTariff, Tariff
 from webapp.tariffs.schemas import PricePlanSchema, ProviderTariffSchema, TariffSchema
 from webapp.validation import DialledNumber, Moment, Prefix
@@ -58,8 +58,7 @@ resource(
     "tariffs",
     Tariff,
     TariffSchema,
-    order=[Tariff.price_plan_id, Tariff.prefix, Tariff.valid_from],
-    search=[Tariff.prefix, Tariff.description],
+    listing=TARIFFS,
     asked=TariffListing,
     narrowed=lambda query: _conditions(Tariff, query.price_plan_id, query),
 )
@@ -67,8 +66,7 @@ resource(
     "provider-tariffs",
     ProviderTariff,
     ProviderTariffSchema,
-    order=[ProviderTariff.provider_id, ProviderTariff.prefix, ProviderTariff.valid_from],
-    search=[ProviderTariff.prefix, ProviderTariff.description],
+    listing=DECKS,
     rights="tariffs",
     asked=ProviderTariffListing,
     narrowed=lambda query: _conditions(ProviderTariff, query.provider_id, query),

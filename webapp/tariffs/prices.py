@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Numeric, and_, case, column, exists, func, inspect, or_, select, true
+from sqlalchemy import (
+    ColumnElement,
+    Numeric,
+    Select,
+    and_,
+    case,
+    column,
+    exists,
+    func,
+    inspect,
+    literal,
+    or_,
+    select,
+    true,
+)
 from sqlalchemy.orm import aliased
 from sqlalchemy.sql.selectable import LateralFromClause
 
@@ -18,8 +32,10 @@ from webapp.providers.models import Provider
 from webapp.tariffs.models import PricePlan, ProviderTariff, Tariff
 
 MOST_LOSSES = 1000
+MOST_COMPARED = 20_000  # To compare more prices with every deck takes longer than anybody waits.
 
 Kind = type[Tariff] | type[ProviderTariff]
+Line = Tariff | ProviderTariff
 
 
 @dataclass(frozen=True)
@@ -59,6 +75,23 @@ def counts(kind: Kind, at: Any) -> ColumnElement[bool]:
     return and_(kind.valid_from <= at, ~_replaced(kind, at))
 
 
+def is_now(kind: Kind, state: str) -> ColumnElement[bool]:
+    """The condition that a line is current, future or past now."""
+    now = func.now()
+    states = {
+        "current": counts(kind, now),
+        "future": kind.valid_from > now,
+        "past": and_(kind.valid_from <= now, _replaced(kind, now)),
+    }
+    return states[state]
+
+
+def few(query: Select[Any]) -> bool:
+    """Whether the lines of a query are so few that each price can be compared with every deck while somebody waits."""
+    some = query.with_only_columns(literal(1)).limit(MOST_COMPARED + 1).subquery()
+    return (db.session.scalar(select(func.count()).select_from(some)) or 0) <= MOST_COMPARED
+
+
 def is_below_cost(*, decks: bool) -> ColumnElement[bool]:
     """The condition that a tariff is sold for less than its own cost, or with `decks` than the cheapest deck's.
 
@@ -81,6 +114,20 @@ def losses(price_plan_id: uuid.UUID) -> int:
     mine = Tariff.price_plan_id == price_plan_id, Tariff.price_per_minute < Tariff.cost_per_minute
     found = select(Tariff.id).where(*mine, counts(Tariff, func.now())).limit(MOST_LOSSES).subquery()
     return db.session.scalar(select(func.count()).select_from(found)) or 0
+
+
+def left_without(lines: Sequence[Line]) -> int:
+    """For how many prefixes nothing would count now any more, not even a line of a shorter one, without these lines."""
+    [kind], ids = {type(line) for line in lines}, [line.id for line in lines]
+    other = aliased(kind)
+    counting_then = exists().where(
+        owner(other) == owner(kind),
+        other.prefix.in_([func.left(kind.prefix, digits) for digits in range(1, 16)]),
+        other.valid_from <= func.now(),
+        other.id.not_in(ids),
+    )
+    lost = select(func.count()).where(kind.id.in_(ids), counts(kind, func.now()), ~counting_then)
+    return db.session.scalar(lost) or 0
 
 
 def appraise(tariffs: Iterable[Tariff]) -> dict[uuid.UUID, Appraisal]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from flask import Blueprint, render_template, request, url_for
@@ -14,18 +14,20 @@ from pydantic import ValidationError
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
-from webapp import store
+from webapp import store, typed
+from webapp.bulk import DELETE, bulk_page
 from webapp.customers.models import Customer
 from webapp.export import csv_file
 from webapp.ext import db
 from webapp.forms import delete_page, find, form_for
+from webapp.listing import ListOf
 from webapp.pages import saved
-from webapp.paging import matches, page
 from webapp.permissions import permission
 from webapp.providers.models import Provider
 from webapp.tariffs import operations, prices
-from webapp.tariffs.lists import PRICE_PLANS
+from webapp.tariffs.lists import DECKS, PRICE_PLANS, TARIFFS
 from webapp.tariffs.models import PricePlan, ProviderTariff, Tariff
+from webapp.tariffs.prices import Line
 from webapp.tariffs.schemas import LookupSchema, PlanCopySchema, PricePlanSchema, ProviderTariffSchema, TariffSchema
 from webapp.validation import Schema, messages
 
@@ -36,9 +38,18 @@ PlanCopyForm = form_for(PlanCopySchema)
 TariffForm = form_for(TariffSchema)
 ProviderTariffForm = form_for(ProviderTariffSchema)
 
-Line = Tariff | ProviderTariff
 
-MOST_COMPARED = 20_000  # In a longer plan, to compare every price with every deck takes longer than anybody waits.
+def _what_is_lost(lines: Sequence[Line]) -> Iterable[str]:
+    yield from DELETE.warnings(lines)
+    yield _what_counts_then(lines)
+
+
+def _dated(line: Line) -> str:
+    """Of a prefix there may be many."""
+    return str(gettext("%(name)s, from %(time)s", name=line, time=typed.when(line.valid_from)))
+
+
+ACTIONS = (replace(DELETE, warnings=_what_is_lost, called=_dated),)
 
 
 # ---- price plans
@@ -67,22 +78,17 @@ def export() -> Any:
 @bp.get("/price-plans/<uuid:id>")
 @permission("tariffs.read")
 def show(id: uuid.UUID) -> Any:
-    plan = db.get_or_404(PricePlan, id)
-    wanted = _wanted("all", "loss")
-    query = select(Tariff).where(Tariff.price_plan_id == id, *matches(Tariff.description, number=Tariff.prefix))
-    if wanted != "all":
-        query = query.where(prices.counts(Tariff, func.now()))
-    compared = wanted != "loss" or operations.tariff_count(id) <= MOST_COMPARED
-    if wanted == "loss":
-        query = query.where(prices.is_below_cost(decks=compared))
+    plan, listing = db.get_or_404(PricePlan, id), _tariffs_of(id)
+    lines = listing.page()
+    losing = lines.chosen.get("show") == "loss"
     lookup = _lookup(lambda number, at: prices.tariff_for(id, number, at))
-    lines = page(query, Tariff.prefix, Tariff.valid_from, id=id, show=wanted or None)
     return render_template(
         "tariffs/show.html",
         plan=plan,
         page=lines,
-        show=wanted,
-        compared=compared,
+        actions=ACTIONS,
+        losing=losing,
+        compared=not losing or prices.few(listing.narrow(listing.query, {**lines.chosen, "show": ""})),
         lookup=lookup,
         appraisals=prices.appraise([*lines.things, *lookup.lines]),
         customers=_counted(Customer.price_plan_id, [id]).get(id, 0),
@@ -136,6 +142,24 @@ def delete(id: uuid.UUID) -> Any:
 # ---- the tariffs of a plan
 
 
+def _tariffs_of(id: uuid.UUID) -> ListOf:
+    return TARIFFS.of(Tariff.price_plan_id, id)
+
+
+@bp.get("/price-plans/<uuid:id>/tariffs.csv")
+@permission("tariffs.read")
+def export_tariffs(id: uuid.UUID) -> Any:
+    db.get_or_404(PricePlan, id)
+    return csv_file(_tariffs_of(id), "tariffs")
+
+
+@bp.route("/price-plans/<uuid:id>/tariffs/bulk", methods=["GET", "POST"])
+@permission("tariffs.write")
+def bulk_tariffs(id: uuid.UUID) -> Any:
+    db.get_or_404(PricePlan, id)
+    return bulk_page(_tariffs_of(id), ACTIONS)
+
+
 @bp.route("/price-plans/<uuid:id>/tariffs/new", methods=["GET", "POST"])
 @permission("tariffs.write")
 def new_tariff(id: uuid.UUID) -> Any:
@@ -147,11 +171,13 @@ def new_tariff(id: uuid.UUID) -> Any:
 @bp.route("/tariffs/<uuid:id>/edit", methods=["GET", "POST"])
 @permission("tariffs.write")
 def edit_tariff(id: uuid.UUID) -> Any:
-    tariff = db.get_or_404(Tariff, id)
-    return _edit_tariff(tariff.price_plan, tariff, TariffForm(obj=tariff))
+    anew = _anew(".new_tariff", "price_plan_id")
+    tariff = find(Tariff, id, anew)
+    return _edit_tariff(tariff.price_plan, tariff, TariffForm(obj=tariff), anew)
 
 
-def _edit_tariff(plan: PricePlan, tariff: Tariff, form: Any) -> Any:
+def _edit_tariff(plan: PricePlan, tariff: Tariff, form: Any, anew: str = "") -> Any:
+    form.anew = anew
     return _edit_line(tariff, form, plan, ".show", ".new_tariff", ".delete_tariff")
 
 
@@ -160,7 +186,7 @@ def _edit_tariff(plan: PricePlan, tariff: Tariff, form: Any) -> Any:
 def delete_tariff(id: uuid.UUID) -> Any:
     tariff = db.get_or_404(Tariff, id)
     return delete_page(
-        tariff, gettext("tariff"), ".show", ".edit_tariff", lost=_what_counts_then(), id=tariff.price_plan_id
+        tariff, gettext("tariff"), ".show", ".edit_tariff", lost=_what_counts_then([tariff]), id=tariff.price_plan_id
     )
 
 
@@ -171,21 +197,34 @@ def delete_tariff(id: uuid.UUID) -> Any:
 @permission("tariffs.read")
 def deck(id: uuid.UUID) -> Any:
     provider = db.get_or_404(Provider, id)
-    wanted = _wanted("all")
-    mine = ProviderTariff.provider_id == id
-    query = select(ProviderTariff).where(mine, *matches(ProviderTariff.description, number=ProviderTariff.prefix))
-    if wanted != "all":
-        query = query.where(prices.counts(ProviderTariff, func.now()))
+    lines = _deck_of(id).page()
     lookup = _lookup(lambda number, at: prices.provider_tariff_for(id, number, at))
-    lines = page(query, ProviderTariff.prefix, ProviderTariff.valid_from, id=id, show=wanted or None)
     return render_template(
         "tariffs/deck.html",
         provider=provider,
         page=lines,
-        show=wanted,
+        actions=ACTIONS,
         lookup=lookup,
         appraisals=prices.appraise_deck([*lines.things, *lookup.lines]),
     )
+
+
+def _deck_of(id: uuid.UUID) -> ListOf:
+    return DECKS.of(ProviderTariff.provider_id, id)
+
+
+@bp.get("/providers/<uuid:id>/tariffs.csv")
+@permission("tariffs.read")
+def export_deck(id: uuid.UUID) -> Any:
+    db.get_or_404(Provider, id)
+    return csv_file(_deck_of(id), "tariffs")
+
+
+@bp.route("/providers/<uuid:id>/tariffs/bulk", methods=["GET", "POST"])
+@permission("tariffs.write")
+def bulk_deck(id: uuid.UUID) -> Any:
+    db.get_or_404(Provider, id)
+    return bulk_page(_deck_of(id), ACTIONS)
 
 
 @bp.route("/providers/<uuid:id>/tariffs/new", methods=["GET", "POST"])
@@ -199,11 +238,13 @@ def new_deck_line(id: uuid.UUID) -> Any:
 @bp.route("/provider-tariffs/<uuid:id>/edit", methods=["GET", "POST"])
 @permission("tariffs.write")
 def edit_deck_line(id: uuid.UUID) -> Any:
-    line = db.get_or_404(ProviderTariff, id)
-    return _edit_deck_line(line.provider, line, ProviderTariffForm(obj=line))
+    anew = _anew(".new_deck_line", "provider_id")
+    line = find(ProviderTariff, id, anew)
+    return _edit_deck_line(line.provider, line, ProviderTariffForm(obj=line), anew)
 
 
-def _edit_deck_line(provider: Provider, line: ProviderTariff, form: Any) -> Any:
+def _edit_deck_line(provider: Provider, line: ProviderTariff, form: Any, anew: str = "") -> Any:
+    form.anew = anew
     return _edit_line(line, form, provider, ".deck", ".new_deck_line", ".delete_deck_line")
 
 
@@ -212,7 +253,7 @@ def _edit_deck_line(provider: Provider, line: ProviderTariff, form: Any) -> Any:
 def delete_deck_line(id: uuid.UUID) -> Any:
     line = db.get_or_404(ProviderTariff, id)
     return delete_page(
-        line, gettext("tariff"), ".deck", ".edit_deck_line", lost=_what_counts_then(), id=line.provider_id
+        line, gettext("tariff"), ".deck", ".edit_deck_line", lost=_what_counts_then([line]), id=line.provider_id
     )
 
 
@@ -261,16 +302,18 @@ def _lookup(find: Callable[[str, dt.datetime], Line | None]) -> Lookup:
     return Lookup(typed, line=find(asked.number, asked.at))
 
 
-def _wanted(*choices: str) -> str:
-    """Which lines a list shall show: one of the choices, else those that count now."""
-    wanted = request.args.get("show", "")
-    return wanted if wanted in choices else ""
-
-
 def _counted(column: InstrumentedAttribute[Any], ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, int]:
     """How many things refer to each of `ids`."""
     query = select(column, func.count()).where(column.in_(ids)).group_by(column)
     return dict(iter(db.session.execute(query)))
+
+
+def _anew(endpoint: str, owner: str) -> str:
+    """Where a line that is deleted while its form is open can be made anew: at the `owner` that the form names."""
+    try:
+        return url_for(endpoint, id=uuid.UUID(request.form.get(owner, "")), restored=1)
+    except ValueError:
+        return ""
 
 
 def _like(kind: prices.Kind, schema: type[Schema], mine: ColumnElement[bool]) -> dict[str, Any]:
@@ -288,10 +331,16 @@ def _has_begun(line: Line) -> bool:
     return line.id is not None and line.valid_from <= dt.datetime.now(dt.UTC)
 
 
-def _what_counts_then() -> str:
-    return str(
-        gettext(
-            "Calls that were rated keep their price. For later ones an earlier price of the prefix counts again, "
-            "or else a shorter prefix."
-        )
+def _what_counts_then(lines: Sequence[Line]) -> str:
+    """What becomes of calls when these lines are gone."""
+    told = gettext(
+        "Calls that were rated keep their price. For later ones an earlier price of the prefix counts again, "
+        "or else a shorter prefix."
     )
+    left = prices.left_without(lines)
+    nothing = ngettext(
+        "For %(num)s prefix there is neither: nothing counts for it any more.",
+        "For %(num)s prefixes there is neither: nothing counts for them any more.",
+        left,
+    )
+    return f"{told} {nothing}" if left else str(told)

@@ -11,16 +11,14 @@ from flask_babel import gettext
 from flask_login import current_user
 from flask_openapi import Tag
 from pydantic import BaseModel, Field
-from sqlalchemy import select
-from sqlalchemy.orm import joinedload
 
 from webapp import store
-from webapp.api import Answer, Error, Identified, Listing, bp, listed, page, refused, shown
+from webapp.api import Answer, Error, Identified, bp, narrowed_list, query_of, refused, shown
 from webapp.ext import db
 from webapp.forms import refusal
-from webapp.paging import matches
 from webapp.permissions import permission
 from webapp.tokens import operations
+from webapp.tokens.lists import TOKENS
 from webapp.tokens.models import ApiToken
 from webapp.tokens.schemas import TokenSchema
 
@@ -51,13 +49,15 @@ class TokenList(BaseModel):
     next_cursor: str | None
 
 
-@bp.get("/tokens/", tags=TAGS, summary="List tokens", responses={200: TokenList})
-@permission("tokens.read")
-def tokens_index(query: Listing) -> Response:
-    """All of them, revoked ones too, by name."""
-    wanted = select(ApiToken).options(joinedload(ApiToken.user)).where(*matches(ApiToken.name))
-    things, following = page(wanted, [ApiToken.name], query)
-    return listed(TokenAnswer, things, following)
+def tokens_index(query: Any) -> Response:
+    """All of them, revoked ones too, by name unless `sort` says otherwise."""
+    return narrowed_list(TokenAnswer, TOKENS, query)
+
+
+tokens_index.__annotations__["query"] = query_of("tokens", TOKENS)
+bp.get("/tokens/", tags=TAGS, summary="List tokens", responses={200: TokenList})(
+    permission("tokens.read")(tokens_index)
+)
 
 
 @bp.post("/tokens/", tags=TAGS, summary="Make a token", responses={201: NewToken, 403: Error})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import secrets
+from collections.abc import Sequence
 from contextlib import suppress
 
 from flask_login import current_user
@@ -36,10 +37,13 @@ def create(wanted: TokenSchema) -> tuple[ApiToken, str]:
 
 def revoke(token: ApiToken) -> None:
     """Refuse a token from now on. It stays in the list, for the audit log names it."""
-    if token.revoked_at is None:
-        token.revoked_at = dt.datetime.now(dt.UTC)
-        with suppress(store.Stale):  # Nothing else changes a token: somebody revoked it just now.
-            store.save(token)
+    with suppress(store.Stale):  # Nothing else changes a token: somebody revoked it just now.
+        revoke_all([token])
+
+
+def revoke_all(tokens: Sequence[ApiToken]) -> store.Receipt:
+    """Refuse many from now on; those that were revoked before keep the time of it."""
+    return store.change([token for token in tokens if token.revoked_at is None], revoked_at=dt.datetime.now(dt.UTC))
 
 
 def digest(secret: str) -> str:

@@ -3,33 +3,64 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from flask import Blueprint, render_template, request
-from flask_babel import gettext
-from sqlalchemy import select
-from sqlalchemy.orm import joinedload
+from flask_babel import gettext, lazy_gettext
 
 from webapp import store
+from webapp.bulk import NAMED, Action, bulk_page
+from webapp.export import csv_file
 from webapp.ext import db
 from webapp.forms import form_for
 from webapp.pages import saved
-from webapp.paging import matches, page
 from webapp.permissions import permission
 from webapp.tokens import operations
+from webapp.tokens.lists import STATES, TOKENS
 from webapp.tokens.models import ApiToken
 from webapp.tokens.schemas import TokenSchema
+from webapp.typed import when
+from webapp.users.lists import ROLES
 
 bp = Blueprint("tokens", __name__, url_prefix="/tokens")
 
 TokenForm = form_for(TokenSchema)
 
 
+def _losses(tokens: Sequence[ApiToken]) -> Iterable[str]:
+    """What will stop working: above all what was used last."""
+    yield gettext("Programs that use these tokens are refused at once. This cannot be undone.")
+    used = [(token.last_used_at, token) for token in tokens if token.state == "active" and token.last_used_at]
+    for last_used_at, token in sorted(used, key=lambda pair: pair[0], reverse=True)[:NAMED]:
+        yield gettext(
+            "%(name)s, made by %(user)s, was last used on %(time)s.",
+            name=token.name,
+            user=token.username,
+            time=when(last_used_at),
+        )
+
+
+REVOKE = Action("revoke", lazy_gettext("Revoke"), do=operations.revoke_all, warnings=_losses, danger=True)
+ACTIONS = (REVOKE,)
+
+
 @bp.get("/")
 @permission("tokens.read")
 def index() -> Any:
-    query = select(ApiToken).options(joinedload(ApiToken.user)).where(*matches(ApiToken.name))
-    return render_template("tokens/index.html", page=page(query, ApiToken.name))
+    return render_template("tokens/index.html", page=TOKENS.page(), actions=ACTIONS, roles=ROLES, states=STATES)
+
+
+@bp.get("/export.csv")
+@permission("tokens.read")
+def export() -> Any:
+    return csv_file(TOKENS, "tokens")
+
+
+@bp.route("/bulk", methods=["GET", "POST"])
+@permission("tokens.write")
+def bulk() -> Any:
+    return bulk_page(TOKENS, ACTIONS)
 
 
 @bp.route("/new", methods=["GET", "POST"])

@@ -19,7 +19,7 @@ from webapp.accounts.schemas import UserSchema
 from webapp.bulk import DISABLE, ENABLE, bulk_page
 from webapp.export import csv_file
 from webapp.ext import db
-from webapp.forms import delete_page, form_for
+from webapp.forms import delete_page, find, form_for
 from webapp.pages import saved
 from webapp.permissions import permission
 from webapp.users.lists import USERS
@@ -81,7 +81,7 @@ def show(id: uuid.UUID) -> Any:
 @bp.route("/<uuid:id>/edit", methods=["GET", "POST"])
 @permission("users.write")
 def edit(id: uuid.UUID | None) -> Any:
-    user = db.get_or_404(User, id) if id else User()
+    user = find(User, id)
     form = UserForm(obj=user)
     form.password.flags.required = id is None
     if form.validate_on_submit() and form.save(user, partial(operations.save, user)):

@@ -4,7 +4,7 @@ from alembic import op
 
 from schema.migrate import execute_file
 
-revision = "0011"
+revision = "0010"
 down_revision = "0009"
 branch_labels = None
 depends_on = None
