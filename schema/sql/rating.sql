@@ -39,6 +39,7 @@ DROP TABLE public.calls;
 CREATE TABLE public.calls (
     id bigint NOT NULL,
     started_at timestamptz NOT NULL,
+    day timestamptz NOT NULL,
     answered_at timestamptz,
     ended_at timestamptz,
     node text NOT NULL,
@@ -98,7 +99,8 @@ CREATE TABLE public.unrated_cdrs (
 );
 
 -- What the calls of an hour and of a day come to, for each customer, gateway and so on by itself, so that no report
--- counts calls. A trigger keeps it up with every change of public.calls. A day begins at the company's midnight.
+-- counts calls. A trigger keeps it up with every change of public.calls. A day begins at the company's midnight, which
+-- each call keeps: the time zone may be changed later.
 CREATE TABLE public.call_totals (
     dimension text NOT NULL,
     period text NOT NULL,

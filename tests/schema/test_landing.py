@@ -69,9 +69,7 @@ def totals(owner: Connection) -> list[tuple[Any, ...]]:
 
 
 def counted_anew(owner: Connection) -> list[tuple[Any, ...]]:
-    return ask(
-        owner, TOTALS.format(source="(SELECT t.* FROM calls c, LATERAL totals_of(c, 'America/Sao_Paulo') t) AS anew")
-    )
+    return ask(owner, TOTALS.format(source="(SELECT t.* FROM calls c, LATERAL totals_of(c) t) AS anew"))
 
 
 def test_a_call_is_priced_as_it_comes_in(owner: Connection, asterisk: Connection) -> None:

@@ -103,6 +103,7 @@ def _calls(numbers: range) -> None:
         db.session.add(
             Call(
                 id=n,
+                day=things.START,
                 started_at=things.START - dt.timedelta(days=n // 2),
                 node="n1",
                 uniqueid=str(n),

@@ -120,7 +120,9 @@ def asterisk(question: str, **values: Any) -> Any:
 def call(started_at: dt.datetime = START, **values: Any) -> Call:
     """A rated leg, as the database writes it where call records come in."""
     made = {"direction": "outbound", "disposition": "ANSWERED", "duration": 70, "billsec": 65, **values}
-    call = Call(id=next(_ids), started_at=started_at, node="n1", uniqueid=str(uuid.uuid4()), sequence=1, **made)
+    call = Call(
+        id=next(_ids), started_at=started_at, day=START, node="n1", uniqueid=str(uuid.uuid4()), sequence=1, **made
+    )
     db.session.add(call)
     db.session.commit()
     return call

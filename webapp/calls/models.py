@@ -26,6 +26,7 @@ class Call(Base):
 
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)  # That of its CDR.
     started_at: Mapped[dt.datetime] = mapped_column(primary_key=True)
+    day: Mapped[dt.datetime]  # The company's midnight before it.
     answered_at: Mapped[dt.datetime | None]
     ended_at: Mapped[dt.datetime | None]
     node: Mapped[str]

@@ -1,6 +1,6 @@
 -- The totals of calls, kept up with whatever happens to them: a CDR comes in, a call is rated anew.
 
-CREATE OR REPLACE FUNCTION public.totals_of(call public.calls, zone text) RETURNS SETOF public.call_totals
+CREATE OR REPLACE FUNCTION public.totals_of(call public.calls) RETURNS SETOF public.call_totals
 LANGUAGE sql STABLE AS $$
 -- What one call adds to the totals: to those of everybody, of its customer and so on, for its hour and its day.
 SELECT dimension, period, starts_at, thing, call.direction,
@@ -19,21 +19,19 @@ FROM (VALUES
 ) AS things (dimension, hourly, thing)
 CROSS JOIN LATERAL (VALUES
     ('hour', date_trunc('hour', call.started_at, 'UTC')),
-    ('day', date_trunc('day', call.started_at, zone))
+    ('day', call.day)
 ) AS periods (period, starts_at)
 WHERE thing IS NOT NULL AND (hourly OR period = 'day') $$;
 
 CREATE OR REPLACE FUNCTION public.add_to_totals(calls public.calls[], sign integer) RETURNS void
 LANGUAGE plpgsql AS $$
 -- Add calls to the totals, or with sign -1 take them out. In the order of the key, so that no two wait for each other.
-DECLARE
-    zone text := (SELECT s.time_zone FROM public.settings s);
 BEGIN
     INSERT INTO public.call_totals AS total
     SELECT t.dimension, t.period, t.starts_at, t.thing, t.direction, sign * sum(t.calls), sign * sum(t.answered),
            sign * sum(t.short), sign * sum(t.seconds), sign * sum(t.billed_seconds), sign * sum(t.pdd_calls),
            sign * sum(t.pdd), sign * sum(t.cost), sign * sum(t.price)
-    FROM unnest(calls) AS call CROSS JOIN LATERAL public.totals_of(call, zone) AS t
+    FROM unnest(calls) AS call CROSS JOIN LATERAL public.totals_of(call) AS t
     GROUP BY 1, 2, 3, 4, 5
     ORDER BY 1, 2, 3, 4, 5
     ON CONFLICT (dimension, period, starts_at, thing, direction) DO UPDATE SET
@@ -46,6 +44,20 @@ BEGIN
         pdd = total.pdd + excluded.pdd,
         cost = total.cost + excluded.cost,
         price = total.price + excluded.price;
+END $$;
+
+CREATE OR REPLACE FUNCTION public.count_anew() RETURNS void
+LANGUAGE plpgsql AS $$
+-- Make the totals again of all the calls, after they were brought in without being counted. Calls that end meanwhile
+-- wait, so on a live system it is for the night.
+BEGIN
+    LOCK TABLE public.calls IN SHARE MODE;
+    DELETE FROM public.call_totals;
+    INSERT INTO public.call_totals
+    SELECT t.dimension, t.period, t.starts_at, t.thing, t.direction, sum(t.calls), sum(t.answered), sum(t.short),
+           sum(t.seconds), sum(t.billed_seconds), sum(t.pdd_calls), sum(t.pdd), sum(t.cost), sum(t.price)
+    FROM public.calls AS call, LATERAL public.totals_of(call) AS t
+    GROUP BY 1, 2, 3, 4, 5;
 END $$;
 
 CREATE OR REPLACE FUNCTION public.count_calls() RETURNS trigger

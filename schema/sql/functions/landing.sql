@@ -37,13 +37,13 @@ BEGIN
         cdr.direction, customer, CASE WHEN cdr.direction = 'inbound' THEN coalesce(cdr.did, number) ELSE number END,
         started, seconds, provider);
     INSERT INTO public.calls (
-        id, started_at, answered_at, ended_at, node, uniqueid, sequence, linkedid, request, direction, customer_id,
+        id, started_at, day, answered_at, ended_at, node, uniqueid, sequence, linkedid, request, direction, customer_id,
         provider_id, gateway_id, did, src, dst, disposition, reason, cause, pdd, duration, billsec, price_plan_id,
         prefix, destination, price_per_minute, connect_fee, minimum_seconds, increment_seconds, billed_seconds, price,
         cost_source, cost_prefix, cost_per_minute, cost_connect_fee, cost_minimum_seconds, cost_increment_seconds,
         cost_billed_seconds, cost, unrated)
     VALUES (
-        cdr.id, started, answered, nullif(cdr."end", '')::timestamptz, coalesce(cdr.node, ''), cdr.uniqueid,
+        cdr.id, started, date_trunc('day', started, (SELECT s.time_zone FROM public.settings s)), answered, nullif(cdr."end", '')::timestamptz, coalesce(cdr.node, ''), cdr.uniqueid,
         cdr.sequence::integer, coalesce(cdr.linkedid, ''), coalesce(cdr.request, ''), coalesce(cdr.direction, ''),
         customer, provider, public.uuid_or_null(cdr.gateway_id), coalesce(cdr.did, ''), coalesce(cdr.src, ''), number,
         coalesce(cdr.disposition, ''), coalesce(cdr.userfield, ''), CASE WHEN answered IS NOT NULL THEN 16 END,
