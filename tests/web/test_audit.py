@@ -269,8 +269,8 @@ def test_words_are_found_be_they_rare_or_common(
 ) -> None:
     """A rare one, or one that is nowhere, is not looked for in every entry."""
     fill(60)
-    for most, looks_again in ((paging.RARE, False), (60, False), (59, True)):
-        monkeypatch.setattr(paging, "RARE", most)
+    for most, looks_again in ((paging.FEW, False), (60, False), (59, True)):
+        monkeypatch.setattr(paging, "FEW", most)
         with counting() as statements:
             assert len(told(client, q="cust")) == 50
         assert len([each for each in statements if "words @@" in each]) == (2 if looks_again else 1)
