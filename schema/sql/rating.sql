@@ -98,8 +98,8 @@ CREATE TABLE public.unrated_cdrs (
     CONSTRAINT pk_unrated_cdrs PRIMARY KEY (cdr_id)
 );
 
--- What the calls of an hour and of a day come to, for each customer, gateway and so on by itself, so that no report
--- counts calls. A trigger keeps it up with every change of public.calls. A day begins at the company's midnight, which
+-- What the calls of an hour or of a day come to, for each customer, gateway and so on by itself, so that no report
+-- counts calls (which are there for what: functions/call_totals.sql). A trigger keeps it up with every change of public.calls. A day begins at the company's midnight, which
 -- each call keeps: the time zone may be changed later.
 CREATE TABLE public.call_totals (
     dimension text NOT NULL,

@@ -1,7 +1,7 @@
 DROP TRIGGER IF EXISTS take_in_cdr ON asterisk.cdr;
 DROP FUNCTION IF EXISTS public.take_in_cdr, public.land, public.uuid_or_null;
 DROP TABLE public.calls CASCADE;
-DROP FUNCTION IF EXISTS public.count_calls, public.count_anew, public.rate_call, public.amount, public.billed_seconds;
+DROP FUNCTION IF EXISTS public.count_new_call, public.count_changed_calls, public.count_anew, public.rate_call, public.amount, public.billed_seconds;
 DROP TYPE IF EXISTS public.rating;
 DROP TABLE public.call_totals CASCADE;
 DROP TABLE public.unrated_cdrs;

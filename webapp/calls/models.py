@@ -109,12 +109,13 @@ class CallTotal(Base):
 
     __tablename__ = "call_totals"
 
-    dimension: Mapped[str] = mapped_column(
-        primary_key=True
-    )  # all, customer, provider, gateway, destination; did, cause
-    period: Mapped[str] = mapped_column(primary_key=True)  # hour or day; did and cause only by the day
+    # By the hour: all, customer, gateway. By the day: customer, destination, did, cause. What is not there is the sum of
+    # what is: the day of a gateway is its hours, and a provider its gateways.
+    dimension: Mapped[str] = mapped_column(primary_key=True)
+    period: Mapped[str] = mapped_column(primary_key=True)
     starts_at: Mapped[dt.datetime] = mapped_column(primary_key=True)  # A day's is the company's midnight.
-    thing: Mapped[str] = mapped_column(primary_key=True)  # Its id, number or name.
+    # Its id, number or name; of a gateway that of its provider, a blank and its own, for it may change hands.
+    thing: Mapped[str] = mapped_column(primary_key=True)
     direction: Mapped[str] = mapped_column(primary_key=True)
     calls: Mapped[int] = mapped_column(BigInteger)
     answered: Mapped[int] = mapped_column(BigInteger)

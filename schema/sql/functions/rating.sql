@@ -53,72 +53,70 @@ LANGUAGE plpgsql STABLE AS $$
 -- A leg costs what the provider's deck says, else what the tariff says, else the provider's cost per minute, by the
 -- second.
 DECLARE
-    rated public.rating;
-    plan public.price_plans;
-    tariff public.tariffs;
-    deck public.provider_tariffs;
-    flat numeric;
-    places integer;
+    -- What is charged for (goes_out: a provider carries it), by what, and what is known of its cost.
+    charged record;
+    source text := '';
+    unrated text := '';
+    billed integer := 0;
+    price numeric := 0;
+    cost_billed integer := 0;
+    cost numeric := 0;
 BEGIN
-    rated := ('', NULL, '', '', 0, 0, 0, 1, 0, 0, '', '', 0, 0, 0, 1, 0, 0);
-    IF direction = 'internal' OR direction = 'outbound' AND public.is_emergency(number) THEN
-        RETURN rated;
-    END IF;
-    SELECT p.* INTO plan FROM public.customers c JOIN public.price_plans p ON p.id = c.price_plan_id
-    WHERE c.id = rate_call.customer_id;
-    rated.price_plan_id := CASE WHEN direction = 'inbound' THEN plan.inbound_plan_id
-                                WHEN direction = 'outbound' OR plan.onnet_charged THEN plan.id END;
-    IF rated.price_plan_id IS NOT NULL THEN
-        SELECT * INTO tariff FROM public.tariff_for(rated.price_plan_id, number, at);
-    END IF;
-    IF direction = 'outbound' AND rate_call.provider_id IS NOT NULL THEN
-        SELECT * INTO deck FROM public.provider_tariff_for(rate_call.provider_id, number, at);
-        IF deck.id IS NULL AND coalesce(tariff.cost_per_minute, 0) = 0 THEN
-            SELECT p.cost_per_minute INTO flat FROM public.providers p WHERE p.id = rate_call.provider_id;
-        END IF;
-    END IF;
+    -- One question instead of five, for this is asked at the end of each call.
+    SELECT s.price_places AS places, leg.goes_out, plan.id AS own_plan_id, plan.onnet_charged, leg.plan_id, t.id AS tariff_id,
+           t.prefix, t.description, t.price_per_minute, t.connect_fee, t.minimum_seconds, t.increment_seconds,
+           t.cost_per_minute AS own_cost, d.id AS deck_id, d.prefix AS cost_prefix, d.description AS deck_description,
+           d.cost_per_minute, d.connect_fee AS cost_fee, d.minimum_seconds AS cost_minimum,
+           d.increment_seconds AS cost_increment, p.cost_per_minute AS flat
+    INTO charged
+    FROM public.settings s
+    LEFT JOIN public.customers c ON c.id = rate_call.customer_id
+    LEFT JOIN public.price_plans plan ON plan.id = c.price_plan_id
+    CROSS JOIN LATERAL (
+        SELECT goes_out, CASE WHEN goes_out OR direction = 'onnet' AND plan.onnet_charged THEN plan.id
+                              WHEN direction = 'inbound' THEN plan.inbound_plan_id END AS plan_id
+        FROM (VALUES (direction = 'outbound' AND number <> ALL (s.emergency_numbers))) AS o (goes_out)
+    ) AS leg
+    LEFT JOIN LATERAL public.tariff_for(leg.plan_id, number, at) AS t ON true
+    LEFT JOIN public.providers p ON leg.goes_out AND p.id = rate_call.provider_id
+    LEFT JOIN LATERAL public.provider_tariff_for(p.id, number, at) AS d ON true;
 
-    IF tariff.id IS NOT NULL THEN
-        rated.prefix := tariff.prefix;
-        rated.destination := coalesce(nullif(tariff.description, ''), tariff.prefix);
-        rated.price_per_minute := tariff.price_per_minute;
-        rated.connect_fee := tariff.connect_fee;
-        rated.minimum_seconds := tariff.minimum_seconds;
-        rated.increment_seconds := tariff.increment_seconds;
-    ELSIF direction <> 'inbound' AND seconds IS NOT NULL AND (direction = 'outbound' OR plan.onnet_charged) THEN
-        rated.unrated := CASE WHEN plan.id IS NULL THEN 'no_price_plan' ELSE 'no_tariff' END;
+    IF charged.deck_id IS NOT NULL THEN
+        source := 'deck';
+    ELSIF charged.own_cost > 0 THEN
+        source := 'tariff';
+        charged.cost_prefix := charged.prefix;
+        charged.cost_per_minute := charged.own_cost;
+        charged.cost_fee := 0;
+        charged.cost_minimum := charged.minimum_seconds;
+        charged.cost_increment := charged.increment_seconds;
+    ELSIF charged.flat > 0 THEN
+        source := 'provider';
+        charged.cost_prefix := '';
+        charged.cost_per_minute := charged.flat;
+        charged.cost_fee := 0;
+        charged.cost_minimum := 0;
+        charged.cost_increment := 1;
     END IF;
-
-    IF deck.id IS NOT NULL THEN
-        rated.cost_source := 'deck';
-        rated.cost_prefix := deck.prefix;
-        rated.cost_per_minute := deck.cost_per_minute;
-        rated.cost_connect_fee := deck.connect_fee;
-        rated.cost_minimum_seconds := deck.minimum_seconds;
-        rated.cost_increment_seconds := deck.increment_seconds;
-        rated.destination := coalesce(nullif(rated.destination, ''), nullif(deck.description, ''), deck.prefix);
-    ELSIF tariff.cost_per_minute > 0 THEN
-        rated.cost_source := 'tariff';
-        rated.cost_prefix := tariff.prefix;
-        rated.cost_per_minute := tariff.cost_per_minute;
-        rated.cost_minimum_seconds := tariff.minimum_seconds;
-        rated.cost_increment_seconds := tariff.increment_seconds;
-    ELSIF flat > 0 THEN
-        rated.cost_source := 'provider';
-        rated.cost_per_minute := flat;
-    END IF;
-
     IF seconds IS NOT NULL THEN
-        SELECT s.price_places INTO places FROM public.settings s;
-        IF tariff.id IS NOT NULL THEN
-            rated.billed_seconds := public.billed_seconds(seconds, rated.minimum_seconds, rated.increment_seconds);
-            rated.price := public.amount(rated.billed_seconds, rated.price_per_minute, rated.connect_fee, places);
+        IF charged.tariff_id IS NOT NULL THEN
+            billed := public.billed_seconds(seconds, charged.minimum_seconds, charged.increment_seconds);
+            price := public.amount(billed, charged.price_per_minute, charged.connect_fee, charged.places);
+        ELSIF charged.goes_out AND charged.own_plan_id IS NULL THEN
+            unrated := 'no_price_plan';
+        ELSIF charged.goes_out OR direction = 'onnet' AND charged.onnet_charged THEN
+            unrated := 'no_tariff';
         END IF;
-        IF rated.cost_source <> '' THEN
-            rated.cost_billed_seconds :=
-                public.billed_seconds(seconds, rated.cost_minimum_seconds, rated.cost_increment_seconds);
-            rated.cost := public.amount(rated.cost_billed_seconds, rated.cost_per_minute, rated.cost_connect_fee, places);
+        IF source <> '' THEN
+            cost_billed := public.billed_seconds(seconds, charged.cost_minimum, charged.cost_increment);
+            cost := public.amount(cost_billed, charged.cost_per_minute, charged.cost_fee, charged.places);
         END IF;
     END IF;
-    RETURN rated;
+    RETURN (
+        unrated, charged.plan_id, coalesce(charged.prefix, ''),
+        coalesce(nullif(charged.description, ''), charged.prefix, nullif(charged.deck_description, ''), charged.cost_prefix, ''),
+        coalesce(charged.price_per_minute, 0), coalesce(charged.connect_fee, 0), coalesce(charged.minimum_seconds, 0),
+        coalesce(charged.increment_seconds, 1), billed, price, source, coalesce(charged.cost_prefix, ''),
+        coalesce(charged.cost_per_minute, 0), coalesce(charged.cost_fee, 0), coalesce(charged.cost_minimum, 0),
+        coalesce(charged.cost_increment, 1), cost_billed, cost)::public.rating;
 END $$;
