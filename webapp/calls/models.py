@@ -24,8 +24,8 @@ class Call(Base):
 
     __tablename__ = "calls"
 
-    id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)  # That of its CDR.
     started_at: Mapped[dt.datetime] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)  # That of its CDR.
     day: Mapped[dt.datetime]  # The company's midnight before it.
     answered_at: Mapped[dt.datetime | None]
     ended_at: Mapped[dt.datetime | None]
@@ -81,9 +81,8 @@ class Call(Base):
 
     __table_args__ = (
         UniqueConstraint("node", "uniqueid", "sequence", "started_at", name="uq_calls_leg"),
-        Index("ix_calls_started", "started_at", "id"),
+        Index("ix_calls_id", "id", postgresql_using="brin", postgresql_with={"pages_per_range": 16}),
         Index("ix_calls_customer", "customer_id", "started_at"),
-        Index("ix_calls_gateway", "gateway_id", "started_at"),
         Index("ix_calls_did", "did", "started_at", postgresql_where=text("did <> ''")),
         Index("ix_calls_loss", "started_at", postgresql_where=text("price < cost")),
         Index("ix_calls_unrated", "started_at", postgresql_where=text("unrated <> ''")),
