@@ -39,9 +39,9 @@ ON CONFLICT (dimension, period, starts_at, thing, direction) DO UPDATE SET
 END $$;
 
 CREATE OR REPLACE FUNCTION public.count_new_call() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM public.add_totals(ARRAY(SELECT t FROM public.totals_of(NEW) t));
+    PERFORM public.add_totals(ARRAY(SELECT t FROM public.totals_of(NEW) AS t));
     RETURN NULL;
 END $$;
 
@@ -56,7 +56,7 @@ SELECT ARRAY(
     ORDER BY t.dimension, t.period, t.starts_at, t.thing, t.direction) $$;
 
 CREATE OR REPLACE FUNCTION public.count_changed_calls() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql AS $$
 -- Many at once, in one statement: some ten thousand at the most, for they are held in memory.
 BEGIN
     PERFORM public.add_totals(public.sum_totals(array_agg(c::public.calls), -1)) FROM before_calls c;
