@@ -41,7 +41,8 @@ CDR: dict[str, str | None] = {
 TOTALS = """
     SELECT dimension, period, starts_at, thing, direction, sum(calls), sum(answered), sum(short), sum(seconds),
            sum(billed_seconds), sum(pdd_calls), sum(pdd), sum(cost), sum(price)
-    FROM {source} GROUP BY 1, 2, 3, 4, 5 HAVING sum(calls) <> 0 ORDER BY 1, 2, 3, thing COLLATE "C", direction COLLATE "C"
+    FROM {source} GROUP BY 1, 2, 3, 4, 5 HAVING sum(calls) <> 0
+    ORDER BY 1, 2, 3, thing COLLATE "C", direction COLLATE "C"
 """
 
 
