@@ -63,8 +63,8 @@ def _money(field: str) -> list[tuple[str, str, str]]:
     return [
         (field, "cheap", NUMBER),
         (field, "-0.01", "Use 0 or more."),
-        (field, "0.1234567", "Use 6 decimal places at the most."),
-        (field, "1234567", "The number is too large."),
+        (field, "0.123456789", "Use 8 decimal places at the most."),
+        (field, "123456789", "The number is too large."),
         (field, "1e9", "The number is too large."),
         (field, "NaN", NUMBER),
         (field, "Infinity", NUMBER),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
+from decimal import Decimal
 from typing import Any, ClassVar
 
+import psycopg2.extensions
 from flask_babel import Babel
 from flask_login import LoginManager
 from flask_sqlalchemy import SQLAlchemy
@@ -29,6 +31,20 @@ class Base(DeclarativeBase):
 
 
 Base.registry.update_type_annotation_map({dt.datetime: DateTime(timezone=True), str: Text()})
+
+
+class Amount(Decimal):
+    """A number of the database's, written as it is there: 0.00000001 where Decimal itself would write 1E-8."""
+
+    def __str__(self) -> str:
+        return format(self, "f")
+
+
+def _amount(text: Any, _cursor: object) -> Amount | None:
+    return None if text is None else Amount(text)
+
+
+psycopg2.extensions.register_type(psycopg2.extensions.new_type(psycopg2.extensions.DECIMAL.values, "AMOUNT", _amount))
 
 
 class Managed:

@@ -1,7 +1,7 @@
 """Every model, imported in one place: they refer to each other by name, so all must be known before one is used."""
 
 from webapp.accounts.models import AuditEntry, KnownAddress, SecondFactor, SignInTry, User, UserSession
-from webapp.calls.models import Call
+from webapp.calls.models import Call, CallTotal, UnratedCdr
 from webapp.customers.models import Customer
 from webapp.dialling.models import NumberRule
 from webapp.dids.models import Allocation, Did
@@ -19,6 +19,7 @@ __all__ = [
     "ApiToken",
     "AuditEntry",
     "Call",
+    "CallTotal",
     "CompanySettings",
     "Customer",
     "Did",
@@ -41,6 +42,7 @@ __all__ = [
     "SignInTry",
     "Tariff",
     "TariffLine",
+    "UnratedCdr",
     "User",
     "UserSession",
 ]

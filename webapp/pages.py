@@ -136,7 +136,7 @@ def phone(number: str) -> str:
 
 def money(amount: Decimal) -> str:
     """An amount per minute in the reader's spelling, with as many of its decimals as it needs, two at the least."""
-    return str(format_decimal(amount, format="#,##0.00####"))
+    return str(format_decimal(amount, format="#,##0.00######"))
 
 
 def minutes(seconds: int) -> str:

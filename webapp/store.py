@@ -16,7 +16,7 @@ import sqlalchemy
 import structlog
 from sqlalchemy import CursorResult, Delete, Executable, RowMapping, Update, and_, func, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import InstrumentedAttribute, RelationshipProperty, Session, with_parent
+from sqlalchemy.orm import InstrumentedAttribute, RelationshipProperty, Session, aliased, with_parent
 from sqlalchemy.orm.exc import StaleDataError
 
 from webapp import who
@@ -409,7 +409,9 @@ def dependents(things: Sequence[Managed]) -> Iterator[tuple[Managed, Instrumente
     kind, by_id = _kind(things), {thing.id: thing for thing in things}
     for name in kind.DEPENDENTS:
         relationship = getattr(kind, name)
-        counts = select(kind.id, func.count()).join(relationship).where(kind.id.in_(by_id)).group_by(kind.id)
+        other = aliased(relationship.property.mapper.class_)  # It may be of the same kind.
+        counts = select(kind.id, func.count()).join(relationship.of_type(other)).group_by(kind.id)
+        counts = counts.where(kind.id.in_(by_id))
         for id, count in db.session.execute(counts):
             yield by_id[id], relationship, count
 

@@ -279,7 +279,7 @@ Codecs = Annotated[
 ]
 Percent = Annotated[Decimal, Field(ge=-100, le=1000, decimal_places=2)]
 Moment = Annotated[dt.datetime, BeforeValidator(_moment)]
-Money = Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=6)]
+Money = Annotated[Decimal, Field(ge=0, max_digits=16, decimal_places=8)]
 
 # The words for what pydantic itself refuses. Values in braces come from pydantic's error context.
 _MESSAGES = {

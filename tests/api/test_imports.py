@@ -66,7 +66,7 @@ def test_a_deck_and_what_it_would_change(api: Program, norte: str) -> None:
     first = found["new"][0]
     assert (first["line"], first["before"]) == (2, None)
     assert first["key"] == {"prefix": "55", "valid_from": "2026-01-01T03:00:00Z"}
-    assert first["after"]["cost_per_minute"] == "0.080000"
+    assert first["after"]["cost_per_minute"] == "0.08000000"
     assert api.get("/provider-tariffs/", provider_id=norte).json["items"] == []
 
     applied = api.post(f"/imports/{id}/apply")
@@ -76,14 +76,14 @@ def test_a_deck_and_what_it_would_change(api: Program, norte: str) -> None:
     assert found["undo_until"] > found["applied_at"]
     stored = api.get("/provider-tariffs/", provider_id=norte).json["items"]
     assert [(each["prefix"], each["cost_per_minute"]) for each in stored] == [
-        ("1", "0.030000"),
-        ("55", "0.080000"),
-        ("5511", "0.020000"),
+        ("1", "0.03000000"),
+        ("55", "0.08000000"),
+        ("5511", "0.02000000"),
     ]
 
     again = send(api, "code,rate\n55,0.09\n", "provider_tariffs", target_id=norte, valid_from="2026-02-01")
     [line] = read(api, again.json["id"])["changed"]
-    assert (line["before"]["cost_per_minute"], line["after"]["cost_per_minute"]) == ("0.080000", "0.090000")
+    assert (line["before"]["cost_per_minute"], line["after"]["cost_per_minute"]) == ("0.08000000", "0.09000000")
 
     assert api.post(f"/imports/{id}/undo").status_code == 202
     assert read(api, id)["state"] == "undone"
@@ -292,7 +292,7 @@ def test_the_whole_life_of_a_file_and_of_two_who_apply_it_one(site: Site) -> Non
         assert finished(program, id)["state"] == "applied"
         asked = {"provider_id": provider, "number": "599912345678"}
         [tariff] = program.get("/provider-tariffs/", **asked).json["items"]
-        assert (tariff["prefix"], tariff["cost_per_minute"]) == ("5999", "0.050000")
+        assert (tariff["prefix"], tariff["cost_per_minute"]) == ("5999", "0.05000000")
 
         assert sorted(_both(site, f"/imports/{id}/undo")) == [202, 409]
         assert finished(program, id)["state"] == "undone"

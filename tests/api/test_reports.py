@@ -16,9 +16,9 @@ def test_calls(viewer: Program) -> None:
     assert answer.status_code == 200
     assert answer.json["next_cursor"] is None
     (item,) = answer.json["items"]
-    assert item["id"] == str(call.id)
+    assert item["id"] == call.id
     assert item["customer_id"] == str(acme.id)
-    assert item["margin"] == "0.075000"
+    assert item["margin"] == "0.07500000"
     assert item["started_at"] == "2026-01-01T00:00:00Z"
 
 

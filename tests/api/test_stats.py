@@ -19,11 +19,11 @@ def test_it_counts(api: Program, viewer: Program, nobody: Program, counting: Cou
     api.post("/gateways/", {"name": "GW1", "provider_id": provider, "ip_address": "192.0.2.10"})
     db.session.execute(
         text(
-            "INSERT INTO calls (node, uniqueid, sequence, direction, disposition, duration, billsec, cost, price,"
-            " started_at, answered_at) VALUES"
-            " ('n', '1', 1, 'out', 'ANSWERED', 100, 90, 0.1, 0.25, now(), now()),"
-            " ('n', '2', 1, 'out', 'BUSY', 9, 0, 0, 0, now(), NULL),"
-            " ('n', '3', 1, 'out', 'ANSWERED', 9, 60, 5, 5, now() - interval '1 day', now())"
+            "INSERT INTO calls (id, node, uniqueid, sequence, direction, disposition, duration, billsec, cost, price,"
+            " started_at, day, answered_at) VALUES"
+            " (1, 'n', '1', 1, 'out', 'ANSWERED', 100, 90, 0.1, 0.25, now(), now(), now()),"
+            " (2, 'n', '2', 1, 'out', 'BUSY', 9, 0, 0, 0, now(), now(), NULL),"
+            " (3, 'n', '3', 1, 'out', 'ANSWERED', 9, 60, 5, 5, now() - interval '1 day', now(), now())"
         )
     )
     db.session.commit()
@@ -39,7 +39,7 @@ def test_it_counts(api: Program, viewer: Program, nobody: Program, counting: Cou
         "gateways": 1,
         "routes": 0,
         "dids": {"available": 3, "reserved": 0, "allocated": 0, "quarantine": 0, "blocked": 1},
-        "calls_today": {"count": 2, "answered": 1, "minutes": "1.5", "cost": "0.100000", "price": "0.250000"},
+        "calls_today": {"count": 2, "answered": 1, "minutes": "1.5", "cost": "0.10000000", "price": "0.25000000"},
     }
 
 

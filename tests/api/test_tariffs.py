@@ -47,16 +47,16 @@ def test_the_life_of_a_tariff(api: Program, plan: Body) -> None:
     path = f"/tariffs/{made['id']}"
     assert made["prefix"] == "5511"
     assert (made["price_per_minute"], made["connect_fee"], made["cost_per_minute"]) == (
-        "0.080100",
-        "0.050000",
-        "0.000000",
+        "0.08010000",
+        "0.05000000",
+        "0.00000000",
     )
     assert (made["minimum_seconds"], made["increment_seconds"]) == (30, 6)
     assert dt.datetime.fromisoformat(made["valid_from"]) == dt.datetime(2026, 1, 1, 3, tzinfo=dt.UTC)
     assert api.get(path).json == made
 
     changed = api.patch(path, {"price_per_minute": "0.09"}).json
-    assert changed["price_per_minute"] == "0.090000"
+    assert changed["price_per_minute"] == "0.09000000"
     assert changed["valid_from"] == made["valid_from"]
     whole = {k: v for k, v in changed.items() if k not in ("id", "version", "created_at", "updated_at")}
     assert api.put(path, whole).json["valid_from"] == made["valid_from"]
@@ -69,7 +69,7 @@ def test_the_life_of_a_line_of_a_deck(api: Program, provider: Body) -> None:
     body = {"provider_id": provider["id"], "prefix": "55", "cost_per_minute": "0.045", "valid_from": "2026-01-01"}
     made = api.post("/provider-tariffs/", body).json
     path = f"/provider-tariffs/{made['id']}"
-    assert api.patch(path, {"cost_per_minute": "0.05"}).json["cost_per_minute"] == "0.050000"
+    assert api.patch(path, {"cost_per_minute": "0.05"}).json["cost_per_minute"] == "0.05000000"
     assert prefixes(api, "/provider-tariffs/", provider_id=provider["id"], number="551140001234") == ["55"]
     assert prefixes(api, "/provider-tariffs/", number="441140001234") == []
     assert api.delete(path).status_code == 204
@@ -90,8 +90,8 @@ def test_a_tariff_counts_from_now_on_unless_it_says_when(api: Program, plan: Bod
         ("prefix", "1" * 16, "Use 1 to 15 digits, country code first, such as 5511."),
         ("price_per_minute", "-0.01", "Use 0 or more."),
         ("price_per_minute", "NaN", "Use a number."),
-        ("price_per_minute", "0.1234567", "Use 6 decimal places at the most."),
-        ("price_per_minute", "1234567", "The number is too large."),
+        ("price_per_minute", "0.123456789", "Use 8 decimal places at the most."),
+        ("price_per_minute", "123456789", "The number is too large."),
         ("minimum_seconds", 3601, "Use 3600 or less."),
         ("increment_seconds", 0, "Use 1 or more."),
         ("price_plan_id", "00000000-0000-0000-0000-000000000000", "This price plan no longer exists."),
@@ -134,9 +134,9 @@ def test_what_a_list_is_asked_for(api: Program, plan: Body) -> None:
     assert prefixes(api, price_plan_id=plan["id"], number="+55 11 4000-1234") == ["5511"]
     assert sorted(prefixes(api, number="5511940001234")) == ["5", "55119"]
     found = api.get("/tariffs/", price_plan_id=plan["id"], number="551140001234", at="2026-05-01").json["items"]
-    assert [item["price_per_minute"] for item in found] == ["0.120000"]
+    assert [item["price_per_minute"] for item in found] == ["0.12000000"]
     found = api.get("/tariffs/", price_plan_id=plan["id"], number="551140001234", at="2026-07-01").json["items"]
-    assert [item["price_per_minute"] for item in found] == ["0.100000"]
+    assert [item["price_per_minute"] for item in found] == ["0.10000000"]
     assert set(api.get("/tariffs/", number="abc", at="x").json["errors"]) == {"number", "at"}
 
 

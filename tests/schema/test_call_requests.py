@@ -175,6 +175,15 @@ def test_partitions_are_made_for_today_and_a_week_ahead(partitions: Connection) 
     assert where(partitions, "now") == f"asterisk.call_requests_{first:%Y%m%d}"
 
 
+def test_calls_have_partitions_for_this_month_and_the_next_three(partitions: Connection) -> None:
+    ask(partitions, "SELECT keep_partitions()")
+
+    months = ask(partitions, "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'calls'::regclass")
+    first = today(partitions).replace(day=1)
+    wanted = {f"calls_{first.year + (first.month + n - 1) // 12}{(first.month + n - 1) % 12 + 1:02}" for n in range(4)}
+    assert {name for (name,) in months} == wanted | {"calls_default"}
+
+
 def test_making_them_again_does_nothing(partitions: Connection) -> None:
     ask(partitions, "SELECT keep_partitions()")
     put(partitions, "now", 0)

@@ -102,6 +102,8 @@ def _calls(numbers: range) -> None:
     for n, gateway_id, customer_id in zip(numbers, gateways, customers, strict=True):
         db.session.add(
             Call(
+                id=n,
+                day=things.START,
                 started_at=things.START - dt.timedelta(days=n // 2),
                 node="n1",
                 uniqueid=str(n),

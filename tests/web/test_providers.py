@@ -56,8 +56,8 @@ def test_it_works(client: FlaskClient) -> None:
         ("type", "friendship", "Choose one of the options."),
         ("cost_per_minute", "cheap", "Use a number."),
         ("cost_per_minute", "-0.01", "Use 0 or more."),
-        ("cost_per_minute", "0.1234567", "Use 6 decimal places at the most."),
-        ("cost_per_minute", "1234567", "The number is too large."),
+        ("cost_per_minute", "0.123456789", "Use 8 decimal places at the most."),
+        ("cost_per_minute", "123456789", "The number is too large."),
         ("cost_per_minute", "NaN", "Use a number."),
         ("cost_per_minute", "Infinity", "Use a number."),
         ("cost_per_minute", "1.234,56", "Use a number."),
@@ -72,7 +72,7 @@ def test_a_bad_value_is_refused_at_its_field(client: FlaskClient, field: str, va
 
 def test_a_decimal_comma_is_understood(client: FlaskClient) -> None:
     client.post("/providers/new", data=VALID | {"cost_per_minute": "0,045"})
-    assert str(things.one(Provider).cost_per_minute) == "0.045000"
+    assert str(things.one(Provider).cost_per_minute) == "0.04500000"
 
 
 def test_a_name_is_given_once(client: FlaskClient) -> None:

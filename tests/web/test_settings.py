@@ -26,6 +26,7 @@ from webapp.typed import when
 FIRST = {
     "company_name": "",
     "currency": "BRL",
+    "price_places": "4",
     "time_zone": "America/Sao_Paulo",
     "country_code": "55",
     "area_code": "11",

@@ -42,7 +42,7 @@ def reader(app: Flask, language: str, zone: str = "America/Sao_Paulo") -> Iterat
 
 
 @settings(max_examples=60)
-@given(LANGUAGES, st.decimals(-(10**9), 10**9, places=6))
+@given(LANGUAGES, st.decimals(-(10**9), 10**9, places=8))
 def test_an_amount_is_understood_as_it_is_shown(app: Flask, language: str, amount: Decimal) -> None:
     with reader(app, language):
         assert Decimal(typed.number(typed.shown_number(amount))) == amount
@@ -53,7 +53,7 @@ def test_an_amount_is_understood_as_it_is_shown(app: Flask, language: str, amoun
 @given(LANGUAGES, st.decimals(0, 10**6, places=3))
 def test_an_amount_is_shown_alike_however_many_zeros_it_has(app: Flask, language: str, amount: Decimal) -> None:
     with reader(app, language):
-        assert typed.shown_number(amount) == typed.shown_number(amount.quantize(Decimal("0.000000")))
+        assert typed.shown_number(amount) == typed.shown_number(amount.quantize(Decimal("0.00000000")))
         assert not typed.shown_number(amount).endswith(("0", ",", ".")) or amount == int(amount)
 
 

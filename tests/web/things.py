@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import uuid
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -24,6 +25,7 @@ from webapp.providers.models import Provider
 from webapp.routes.models import Route
 from webapp.tariffs.models import PricePlan, ProviderTariff, Tariff
 
+_ids = itertools.count(1)
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)  # From when on tariffs count.
 
 T = TypeVar("T", bound=Base)
@@ -118,7 +120,9 @@ def asterisk(question: str, **values: Any) -> Any:
 def call(started_at: dt.datetime = START, **values: Any) -> Call:
     """A rated leg, as the database writes it where call records come in."""
     made = {"direction": "outbound", "disposition": "ANSWERED", "duration": 70, "billsec": 65, **values}
-    call = Call(started_at=started_at, node="n1", uniqueid=str(uuid.uuid4()), sequence=1, **made)
+    call = Call(
+        id=next(_ids), started_at=started_at, day=START, node="n1", uniqueid=str(uuid.uuid4()), sequence=1, **made
+    )
     db.session.add(call)
     db.session.commit()
     return call

@@ -19,7 +19,7 @@ from webapp.permissions import permission
 class CallAnswer(BaseModel):
     """One leg of a call, as it was rated."""
 
-    id: uuid.UUID
+    id: int
     started_at: dt.datetime
     answered_at: dt.datetime | None
     ended_at: dt.datetime | None

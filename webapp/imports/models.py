@@ -116,11 +116,11 @@ class TariffLine(Line, Base):
 
     prefix: Mapped[str | None]
     description: Mapped[str | None]
-    cost_per_minute: Mapped[Decimal | None] = mapped_column(Numeric(12, 6))
-    price_per_minute: Mapped[Decimal | None] = mapped_column(Numeric(12, 6))
+    cost_per_minute: Mapped[Decimal | None] = mapped_column(Numeric(16, 8))
+    price_per_minute: Mapped[Decimal | None] = mapped_column(Numeric(16, 8))
     minimum_seconds: Mapped[int | None]
     increment_seconds: Mapped[int | None]
-    connect_fee: Mapped[Decimal | None] = mapped_column(Numeric(12, 6))
+    connect_fee: Mapped[Decimal | None] = mapped_column(Numeric(16, 8))
     valid_from: Mapped[dt.datetime | None]
 
     __table_args__ = {"prefixes": ["UNLOGGED"]}

@@ -24,7 +24,7 @@ class Provider(Managed, Base):
     name: Mapped[str] = mapped_column(unique=True)
     type: Mapped[str] = mapped_column(server_default="both")  # What we buy: termination, numbers, or both.
     # What an outbound minute costs, in the company's currency, where no price list says it better.
-    cost_per_minute: Mapped[Decimal] = mapped_column(Numeric(12, 6), server_default="0")
+    cost_per_minute: Mapped[Decimal] = mapped_column(Numeric(16, 8), server_default="0")
 
     gateways: Mapped[list[Gateway]] = relationship(
         back_populates="provider", order_by="Gateway.name", passive_deletes="all"

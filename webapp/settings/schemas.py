@@ -48,6 +48,11 @@ class SettingsSchema(Schema):
         description=N_("Times are shown in it."),
         json_schema_extra={"attributes": {"list": "time-zones"}},
     )
+    price_places: Annotated[Whole, Field(ge=0, le=8)] = Field(
+        4,
+        title=N_("Decimals of a call"),
+        description=N_("What a call costs and is sold for is rounded to so many places, half up."),
+    )
     country_code: Annotated[str, AfterValidator(matching(r"[1-9][0-9]{0,2}", N_("Use 1 to 3 digits.")))] = Field(
         "55", title=N_("Country code"), description=N_("What number rules put in place of {country}.")
     )

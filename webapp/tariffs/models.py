@@ -21,10 +21,15 @@ class PricePlan(Managed, Base):
     """A list of tariffs that customers are given."""
 
     __tablename__ = "price_plans"
-    DEPENDENTS = ("customers",)
+    DEPENDENTS = ("customers", "inbound_plan_of")
 
     name: Mapped[str] = mapped_column(unique=True)
+    # By whose tariffs calls to a customer's own numbers are charged; none: they are free.
+    inbound_plan_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("price_plans.id"), index=True)
+    onnet_charged: Mapped[bool] = mapped_column(server_default="false")  # Calls to other customers cost as any other.
 
+    inbound_plan: Mapped[PricePlan | None] = relationship(remote_side="PricePlan.id", back_populates="inbound_plan_of")
+    inbound_plan_of: Mapped[list[PricePlan]] = relationship(back_populates="inbound_plan", passive_deletes="all")
     tariffs: Mapped[list[Tariff]] = relationship(
         back_populates="price_plan",
         cascade="all, delete-orphan",
@@ -44,11 +49,11 @@ class Tariff(Managed, Base):
     price_plan_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("price_plans.id", ondelete="CASCADE"))
     prefix: Mapped[str]
     description: Mapped[str] = mapped_column(server_default="")
-    cost_per_minute: Mapped[Decimal] = mapped_column(Numeric(12, 6), server_default="0")
-    price_per_minute: Mapped[Decimal] = mapped_column(Numeric(12, 6))
+    cost_per_minute: Mapped[Decimal] = mapped_column(Numeric(16, 8), server_default="0")
+    price_per_minute: Mapped[Decimal] = mapped_column(Numeric(16, 8))
     minimum_seconds: Mapped[int] = mapped_column(server_default="30")
     increment_seconds: Mapped[int] = mapped_column(server_default="6")
-    connect_fee: Mapped[Decimal] = mapped_column(Numeric(12, 6), server_default="0")
+    connect_fee: Mapped[Decimal] = mapped_column(Numeric(16, 8), server_default="0")
     valid_from: Mapped[dt.datetime] = mapped_column(server_default=func.now())
 
     price_plan: Mapped[PricePlan] = relationship(back_populates="tariffs")
@@ -80,10 +85,10 @@ class ProviderTariff(Managed, Base):
     provider_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("providers.id", ondelete="CASCADE"))
     prefix: Mapped[str]
     description: Mapped[str] = mapped_column(server_default="")
-    cost_per_minute: Mapped[Decimal] = mapped_column(Numeric(12, 6))
+    cost_per_minute: Mapped[Decimal] = mapped_column(Numeric(16, 8))
     minimum_seconds: Mapped[int] = mapped_column(server_default="30")
     increment_seconds: Mapped[int] = mapped_column(server_default="6")
-    connect_fee: Mapped[Decimal] = mapped_column(Numeric(12, 6), server_default="0")
+    connect_fee: Mapped[Decimal] = mapped_column(Numeric(16, 8), server_default="0")
     valid_from: Mapped[dt.datetime] = mapped_column(server_default=func.now())
 
     provider: Mapped[Provider] = relationship()

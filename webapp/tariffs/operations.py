@@ -12,7 +12,7 @@ from webapp.ext import db
 from webapp.tariffs.models import PricePlan, Tariff
 from webapp.tariffs.schemas import PlanCopySchema
 
-TOO_LARGE = Decimal(10) ** 6  # Amounts have six digits before the point.
+TOO_LARGE = Decimal(10) ** 8  # Amounts have eight digits before the point.
 
 
 def tariff_count(price_plan_id: uuid.UUID) -> int:
@@ -25,13 +25,13 @@ def copy(plan: PricePlan, wanted: PlanCopySchema) -> uuid.UUID:
     factor = 1 + wanted.percent / 100
     dearest = select(func.max(func.greatest(Tariff.price_per_minute, Tariff.connect_fee)))
     highest = db.session.scalar(dearest.where(Tariff.price_plan_id == plan.id)) or Decimal(0)
-    if round(highest * factor, 6) >= TOO_LARGE:
+    if round(highest * factor, 8) >= TOO_LARGE:
         raise store.Refused("ck_tariffs_price_fits")
 
     copied = {
         "price_plan_id": literal(id := uuid.uuid4()),
-        "price_per_minute": func.round(Tariff.price_per_minute * factor, 6),
-        "connect_fee": func.round(Tariff.connect_fee * factor, 6),
+        "price_per_minute": func.round(Tariff.price_per_minute * factor, 8),
+        "connect_fee": func.round(Tariff.connect_fee * factor, 8),
     }
     same = ("prefix", "description", "cost_per_minute", "minimum_seconds", "increment_seconds", "valid_from")
     copied |= {name: getattr(Tariff, name) for name in same}

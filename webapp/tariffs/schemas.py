@@ -39,8 +39,21 @@ VALID_FROM: Any = Field(
 
 class PricePlanSchema(Schema):
     name: DisplayName = Field(title=N_("Name"))
+    inbound_plan_id: uuid.UUID | None = Field(
+        None,
+        title=N_("Price plan for inbound calls"),
+        description=N_("By its tariffs, the customers pay for calls to their own numbers. None: these are free."),
+    )
+    onnet_charged: bool = Field(
+        False,
+        title=N_("Charge calls between customers"),
+        description=N_("Calls to numbers of other customers are charged as any other. Otherwise they are free."),
+    )
 
-    REFUSALS = {"uq_price_plans_name": ("name", N_("Another price plan has this name."))}
+    REFUSALS = {
+        "uq_price_plans_name": ("name", N_("Another price plan has this name.")),
+        "fk_price_plans_inbound_plan_id_price_plans": ("inbound_plan_id", N_("This price plan no longer exists.")),
+    }
 
 
 class PlanCopySchema(Schema):

@@ -19,7 +19,7 @@ from webapp.bulk import DELETE, bulk_page
 from webapp.customers.models import Customer
 from webapp.export import csv_file
 from webapp.ext import db
-from webapp.forms import delete_page, find, form_for
+from webapp.forms import choices, delete_page, find, form_for
 from webapp.listing import ListOf
 from webapp.pages import saved
 from webapp.permissions import permission
@@ -103,6 +103,8 @@ def show(id: uuid.UUID) -> Any:
 def edit(id: uuid.UUID | None) -> Any:
     plan = find(PricePlan, id)
     form = PricePlanForm(obj=plan)
+    plans = db.session.scalars(select(PricePlan).order_by(PricePlan.name))
+    choices(form.inbound_plan_id, plans, nothing=gettext("None: they are free"))
     if form.validate_on_submit() and form.save(plan):
         return saved(gettext("Price plan %(name)s saved.", name=plan.name), ".show", id=plan.id)
     return render_template("tariffs/edit.html", plan=plan, form=form), 422 if form.errors else 200

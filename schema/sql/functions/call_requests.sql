@@ -30,11 +30,13 @@ CREATE OR REPLACE VIEW asterisk.call_answers AS
 
 CREATE OR REPLACE FUNCTION public.keep_partitions(days_kept integer DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql SET timezone = 'UTC' SET lock_timeout = '200ms' AS $$
--- Make the partitions of the next days and drop the call requests older than `days_kept` days, which are else those
--- of the settings. The agents call this at their start and every hour; without it rows go to the default partition, and nothing is lost. A day is the same
--- for all agents. Calls queue behind whoever waits for the lock this takes (a backup holds one), so it is not waited for.
+-- Make the partitions of the next days, and of calls those of the next months, and drop the call requests older than
+-- `days_kept` days, which are else those of the settings. The agents call this at their start and every hour; without it
+-- rows go to the default partition, and nothing is lost. A day is the same for all agents. Calls queue behind whoever
+-- waits for the lock this takes (a backup holds one), so it is not waited for.
 DECLARE
     day date;
+    month date;
     partition text;
 BEGIN
     IF NOT pg_try_advisory_xact_lock(hashtext('keep_partitions')) THEN
@@ -48,6 +50,14 @@ BEGIN
                        WHERE requested_at >= day AND requested_at < day + 1);
         EXECUTE format('CREATE TABLE asterisk.%I PARTITION OF asterisk.call_requests FOR VALUES FROM (%L) TO (%L)',
                        partition, day::timestamptz, (day + 1)::timestamptz);
+    END LOOP;
+    FOR month IN SELECT date_trunc('month', current_date) + n * interval '1 month' FROM generate_series(0, 3) AS n LOOP
+        partition := 'calls_' || to_char(month, 'YYYYMM');
+        CONTINUE WHEN to_regclass('public.' || partition) IS NOT NULL
+            OR EXISTS (SELECT FROM public.calls_default
+                       WHERE started_at >= month AND started_at < month + interval '1 month');
+        EXECUTE format('CREATE TABLE public.%I PARTITION OF public.calls FOR VALUES FROM (%L) TO (%L)',
+                       partition, month::timestamptz, (month + interval '1 month')::timestamptz);
     END LOOP;
     FOR partition IN
         SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid

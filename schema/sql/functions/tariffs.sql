@@ -6,7 +6,7 @@ CREATE OR REPLACE FUNCTION public.tariff_for(price_plan_id uuid, number text, at
 RETURNS SETOF public.tariffs
 LANGUAGE sql STABLE ROWS 1 AS $$
 SELECT line.*
-FROM generate_series(1, 15) AS digits
+FROM generate_series(15, 1, -1) AS digits
 CROSS JOIN LATERAL (
     SELECT t.* FROM public.tariffs t
     WHERE t.price_plan_id = tariff_for.price_plan_id
@@ -16,14 +16,13 @@ CROSS JOIN LATERAL (
     LIMIT 1
 ) AS line
 WHERE digits <= length(tariff_for.number)
-ORDER BY digits DESC
 LIMIT 1 $$;
 
 CREATE OR REPLACE FUNCTION public.provider_tariff_for(provider_id uuid, number text, at timestamptz DEFAULT now())
 RETURNS SETOF public.provider_tariffs
 LANGUAGE sql STABLE ROWS 1 AS $$
 SELECT line.*
-FROM generate_series(1, 15) AS digits
+FROM generate_series(15, 1, -1) AS digits
 CROSS JOIN LATERAL (
     SELECT t.* FROM public.provider_tariffs t
     WHERE t.provider_id = provider_tariff_for.provider_id
@@ -33,5 +32,4 @@ CROSS JOIN LATERAL (
     LIMIT 1
 ) AS line
 WHERE digits <= length(provider_tariff_for.number)
-ORDER BY digits DESC
 LIMIT 1 $$;
