@@ -46,7 +46,7 @@ translations: tools ## collect the texts for the translators, and compile what t
 		--ignore-obsolete
 	$(VENV)/bin/pybabel -q compile -d webapp/translations
 
-bench: tools ## measure saves, lists and imports, each beside its rival; B="lists" measures one
+bench: tools ## measure saves, lists, imports and ten million calls, each beside its rival; B="lists" measures one
 	$(PYTHON) -m tests.bench $(B)
 
 clean: ## remove ./var: packages, databases, logs and secrets
