@@ -149,7 +149,7 @@ class Dialplan:
             if line.startswith("[") and line not in ("[general]", "[globals]"):
                 context = line.strip("[]")
                 self.extensions[context], self.labels[context] = {}, {}
-            elif match := re.fullmatch(r"(?:exten => (\S+?),1|same => n)(?:\(([\w-]+)\))?,(.*)", line):
+            elif match := re.fullmatch(r"(?:exten => (\S+?),[12]|same => n)(?:\(([\w-]+)\))?,(.*)", line):
                 pattern = match[1] or pattern
                 self.extensions[context].setdefault(pattern, []).append(match[3])
                 self.labels[context].setdefault(pattern, set()).add(match[2] or "")

@@ -96,12 +96,29 @@ class Carrier:
         return did
 
     def cdrs(self, number: str, count: int) -> list[Any]:
-        """The call records of calls to a number, when there are as many as there should be."""
-        statement = "SELECT * FROM asterisk.cdr WHERE number = :number ORDER BY uniqueid, sequence::int"
+        """The call records of the legs of calls to a number, when there are as many as there should be."""
+        statement = """
+            SELECT * FROM asterisk.cdr WHERE number = :number AND dcontext <> 'hang-up' ORDER BY uniqueid, sequence::int
+        """
         return list(
             until(
                 lambda: (found := query(self.url, statement, number=number)) and len(found) >= count and found,
                 f"{count} call records for {number}",
+            )
+        )
+
+    def ended(self, number: str, count: int) -> list[Any]:
+        """The calls to a number, when there are as many as there should be and it is known how each ended."""
+        statement = "SELECT * FROM public.calls WHERE dst = :number ORDER BY id"
+        return list(
+            until(
+                lambda: (
+                    (found := query(self.url, statement, number=number))
+                    and len(found) >= count
+                    and None not in [call.cause for call in found]
+                    and found
+                ),
+                f"{count} calls to {number} and how they ended",
             )
         )
 

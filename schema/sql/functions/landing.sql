@@ -38,7 +38,7 @@ BEGIN
         started, seconds, provider);
     INSERT INTO public.calls (
         id, started_at, day, answered_at, ended_at, node, uniqueid, sequence, linkedid, request, direction, customer_id,
-        provider_id, gateway_id, did, src, dst, disposition, reason, cause, pdd, duration, billsec, price_plan_id,
+        provider_id, gateway_id, did, src, dst, disposition, reason, cause, sip_status, pdd, duration, billsec, price_plan_id,
         prefix, destination, price_per_minute, connect_fee, minimum_seconds, increment_seconds, billed_seconds, price,
         cost_source, cost_prefix, cost_per_minute, cost_connect_fee, cost_minimum_seconds, cost_increment_seconds,
         cost_billed_seconds, cost, unrated)
@@ -46,7 +46,8 @@ BEGIN
         cdr.id, started, date_trunc('day', started, (SELECT s.time_zone FROM public.settings s)), answered, nullif(cdr."end", '')::timestamptz, coalesce(cdr.node, ''), cdr.uniqueid,
         cdr.sequence::integer, coalesce(cdr.linkedid, ''), coalesce(cdr.request, ''), coalesce(cdr.direction, ''),
         customer, provider, public.uuid_or_null(cdr.gateway_id), coalesce(cdr.did, ''), coalesce(cdr.src, ''), number,
-        coalesce(cdr.disposition, ''), coalesce(cdr.userfield, ''), CASE WHEN answered IS NOT NULL THEN 16 END,
+        coalesce(cdr.disposition, ''), coalesce(cdr.userfield, ''), CASE WHEN answered IS NOT NULL OR cdr.userfield = 'cancelled' THEN 16 END,
+        CASE WHEN cdr.userfield = 'cancelled' THEN 487 END,  -- The caller gave up.
         round(nullif(cdr.pdd, '')::numeric), ceil(cdr.duration::numeric), coalesce(seconds, 0), rated.price_plan_id,
         rated.prefix, rated.destination, rated.price_per_minute, rated.connect_fee, rated.minimum_seconds,
         rated.increment_seconds, rated.billed_seconds, rated.price, rated.cost_source, rated.cost_prefix,
