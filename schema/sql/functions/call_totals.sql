@@ -15,6 +15,7 @@ FROM (VALUES
     ('gateway', true, call.gateway_id::text),
     ('destination', true, nullif(call.destination, '')),
     ('did', false, nullif(call.did, '')),
+    ('node', false, call.node),
     ('cause', false, coalesce(call.sip_status::text, call.disposition))
 ) AS things (dimension, hourly, thing)
 CROSS JOIN LATERAL (VALUES
