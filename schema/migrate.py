@@ -22,6 +22,7 @@ REPEATABLE = (
     "functions/tariffs.sql",
     "functions/rating.sql",
     "functions/landing.sql",
+    "functions/relanding.sql",
     "functions/call_totals.sql",
     "functions/outbox.sql",
     "functions/last_admin.sql",

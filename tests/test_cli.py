@@ -23,6 +23,7 @@ from sqlalchemy import Engine, event
 from deploy.embedded.postgres import Postgres
 from deploy.embedded.process import free_port
 from schema import migrate
+from tests.agent.test_journal import line
 from tests.calls.exchange import DB_PASSWORD, SECRET_KEY
 from webapp import cli
 from webapp.accounts.models import User
@@ -414,6 +415,22 @@ def test_agent_status(command: Command, url: str) -> None:
     ask(url, "UPDATE nodes SET seen_at = now() - interval '1 minute'")
     done = command("agent-status", **settings(url))
     assert done == Done(1, "The agent of pbx1 has not signed in for 15 seconds.\n", "")
+
+
+# ---- cdr
+
+
+def test_reconcile(command: Command, url: str, tmp_path: Path) -> None:
+    ask(url, "TRUNCATE asterisk.cdr, calls, journals, journal_days")
+    file = tmp_path / "journal.csv"
+    file.write_bytes(line(1))
+
+    assert command("cdr", "reconcile", "journal.csv", **settings(url)).output.startswith("1 records read, 1 of them")
+    assert command("cdr", "reconcile", "journal.csv", **settings(url)).output.startswith("0 records read, 0 of them")
+    assert ask(url, "SELECT node, uniqueid FROM calls") == [("pbx1", "pbx1-1.1")]
+
+    other = command("cdr", "reconcile", "journal.csv", "--node", "pbx2", **settings(url))
+    assert (other.status, other.error) == (1, "journal.csv is no journal of pbx2")
 
 
 def test_a_node_whose_name_makes_no_sense(command: Command, url: str) -> None:

@@ -135,6 +135,34 @@ def agent_status(node: str | None) -> None:
     sys.exit(0 if up else 1)
 
 
+@group.group()
+def cdr() -> None:
+    """Whether every call is in the books."""
+
+
+@cdr.command("reconcile")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--node", help="Name of the Asterisk server that wrote it; else NODE.")
+def reconcile(file: Path, node: str | None) -> None:
+    """Store what is in the journal FILE and not in the database, as the agent beside the Asterisk does by itself."""
+    from webapp.agent import journal
+
+    settings = _node_settings(config.NodeSettings, node)
+    logs.configure(settings.log_level)
+    engine = create_engine(settings.database_url)
+    try:
+        found = journal.reconcile(engine, settings.node, file)
+    except (OSError, journal.NotAJournal) as error:
+        sys.exit(str(error))
+    finally:
+        engine.dispose()
+    click.echo(f"{found.seen} records read, {found.inserted} of them were missing and are stored now.")
+    if found.waiting:
+        click.echo("Some are younger than 15 seconds and left to Asterisk; do it once more.")
+    if found.unreadable:
+        sys.exit(f"{found.unreadable} places in it make no sense; the log says where.")
+
+
 def _node_settings(kind: type[N], node: str | None) -> N:
     if node:
         os.environ["NODE"] = node

@@ -72,6 +72,7 @@ class AgentSettings(NodeSettings):
     ami_username: str = "agent"
     ami_secret: SecretStr
     asterisk_spool_path: Path = Path("/var/spool/asterisk/outgoing")
+    asterisk_journal_path: Path = Path("/var/log/asterisk/cdr-custom/journal.csv")
 
 
 def load(kind: type[T]) -> T:

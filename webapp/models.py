@@ -1,7 +1,7 @@
 """Every model, imported in one place: they refer to each other by name, so all must be known before one is used."""
 
 from webapp.accounts.models import AuditEntry, KnownAddress, SecondFactor, SignInTry, User, UserSession
-from webapp.calls.models import Call, CallTotal, UnratedCdr
+from webapp.calls.models import Call, CallTotal, Journal, JournalDay, UnratedCdr
 from webapp.customers.models import Customer
 from webapp.dialling.models import NumberRule
 from webapp.dids.models import Allocation, Did
@@ -29,6 +29,8 @@ __all__ = [
     "Import",
     "ImportChange",
     "ImportFile",
+    "Journal",
+    "JournalDay",
     "KnownAddress",
     "Node",
     "NumberRule",

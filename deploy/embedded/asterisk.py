@@ -47,6 +47,7 @@ class Asterisk:
         # What Asterisk prints before it has read logger.conf goes to the same file as its messages.
         self.log_path = self.directory / "log" / "messages"
         self.spool_path = self.directory / "spool"
+        self.journal_path = self.directory / "log" / "cdr-custom" / "journal.csv"
         self._short_run: Path | None = None
         self._started: subprocess.Popen[bytes] | None = None
 

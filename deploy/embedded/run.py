@@ -195,6 +195,7 @@ def environment_for_programs(settings: Mapping[str, str], url: str) -> dict[str,
         "AMI_USERNAME": "agent",
         "AMI_SECRET": settings["AMI_SECRET"],
         "ASTERISK_SPOOL_PATH": str(VAR / "asterisk" / "spool" / "outgoing"),
+        "ASTERISK_JOURNAL_PATH": str(VAR / "asterisk" / "log" / "cdr-custom" / "journal.csv"),
         "ASTERISK_DB_PASSWORD": settings["ASTERISK_DB_PASSWORD"],
     }
 

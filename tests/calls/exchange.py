@@ -101,6 +101,7 @@ class AgentProcess:
             "NODE": asterisk.values["NODE"],
             "AMI_PORT": asterisk.values["AMI_PORT"],
             "AMI_SECRET": AMI_SECRET,
+            "ASTERISK_JOURNAL_PATH": str(asterisk.journal_path),
         }
         self.log = log
         self.process: subprocess.Popen[bytes] | None = None

@@ -37,11 +37,14 @@ def engine(url: str, node: str) -> Engine:
 
 class Listener:
     """Sets `woken` when something is put into the outbox. It connects again by itself, and wakes us when it has,
-    for a notice given meanwhile is lost."""
+    for a notice given meanwhile is lost. Then it sets `back`, too."""
 
-    def __init__(self, url: str, woken: asyncio.Event, retry_seconds: float = 1.0) -> None:
+    def __init__(
+        self, url: str, woken: asyncio.Event, back: asyncio.Event | None = None, retry_seconds: float = 1.0
+    ) -> None:
         self._dsn = url.replace("postgresql+psycopg2://", "postgresql://")
         self._woken = woken
+        self._back = back or asyncio.Event()
         self._retry_seconds = retry_seconds
         self._lost = asyncio.Event()
 
@@ -76,6 +79,7 @@ class Listener:
             return
         loop.add_reader(descriptor, self._readable, connection)
         self._woken.set()
+        self._back.set()
         try:
             await self._lost.wait()
         finally:
@@ -111,6 +115,14 @@ def release_quarantine(engine: Engine) -> None:
     """Set the numbers free that have rested long enough."""
     with engine.begin() as connection:
         connection.execute(text("SELECT public.release_quarantine()"))
+
+
+def try_again(engine: Engine) -> None:
+    """Make calls of the CDRs that could not become one for a reason that passes, such as a lock that somebody held."""
+    with engine.begin() as connection:
+        landed = connection.scalar(text("SELECT public.reland_what_may_pass()"))
+    if landed:
+        log.info("calls rated that were not at first", count=landed)
 
 
 def is_up(engine: Engine, node: str) -> tuple[bool, str]:

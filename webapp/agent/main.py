@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
+from contextlib import suppress
 
 import structlog
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
-from webapp.agent import database, outbox
+from webapp.agent import database, journal, outbox
 from webapp.agent.ami import Ami, AmiDown, AmiError
 from webapp.config import AgentSettings
 
@@ -19,6 +20,7 @@ log = structlog.get_logger()
 TICK_SECONDS = 5.0  # How often to sign in, and to look for work in case a notice was lost.
 RETRY_SECONDS = 1.0  # How soon to try again what failed.
 HOUSEKEEPING_SECONDS = 3600.0
+BOOKS_SECONDS = 300.0  # How often to look whether every call is in the books.
 
 
 class Agent:
@@ -28,6 +30,7 @@ class Agent:
         self.settings = settings
         self.engine = engine
         self.woken = asyncio.Event()
+        self.database_back = asyncio.Event()
         self.detail = "not connected yet"
         self.started = ""  # When the Asterisk that we know the caches of was started.
         self.ami = Ami(
@@ -41,7 +44,10 @@ class Agent:
 
     async def run(self) -> None:
         """For ever. Only cancelling it ends it."""
-        listener = asyncio.create_task(database.Listener(self.settings.database_url, self.woken).run())
+        listener = database.Listener(self.settings.database_url, self.woken, self.database_back)
+        tasks = [asyncio.create_task(listener.run()), asyncio.create_task(self._keep_books())]
+        for task in tasks:
+            task.add_done_callback(_tell_of_its_end)
         self.ami.start()
         housekeeping_due = 0.0
         try:
@@ -65,7 +71,8 @@ class Agent:
                 except TimeoutError:
                     continue
         finally:
-            listener.cancel()
+            for task in tasks:
+                task.cancel()
             self.ami.close()
 
     async def _work(self) -> bool:
@@ -85,6 +92,29 @@ class Agent:
             log.warning("work failed", reason=str(error))
             return False
 
+    async def _keep_books(self) -> None:
+        """Take from the journal what the database missed, and rate what could not be rated: at the start, when the
+        database is back, and now and then."""
+        while True:
+            self.database_back.clear()
+            pause = BOOKS_SECONDS
+            try:
+                if await asyncio.to_thread(self._books):
+                    pause = journal.SETTLING_SECONDS
+            except DBAPIError as error:
+                log.warning("books not kept", reason=str(error.orig).strip().splitlines()[0])
+                pause = RETRY_SECONDS
+            except (OSError, journal.NotAJournal) as error:
+                log.error("journal not read", reason=str(error))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.database_back.wait(), pause)
+
+    def _books(self) -> bool:
+        """True: some calls are missing that Asterisk may be just storing, so look again soon."""
+        database.try_again(self.engine)
+        path = self.settings.asterisk_journal_path
+        return journal.reconcile(self.engine, self.settings.node, path).waiting
+
     async def _started(self) -> str:
         """When this Asterisk was started: another time means another process, of whose caches we know nothing."""
         status = (await self.ami.call({"Action": "CoreStatus"}))[0]
@@ -102,6 +132,12 @@ class Agent:
         database.keep_partitions(self.engine)
         database.release_quarantine(self.engine)
         outbox.forget_old(self.engine)
+
+
+def _tell_of_its_end(task: asyncio.Task[None]) -> None:
+    """A mistake of ours in one task does not stop the others, but it must not go unseen."""
+    if not task.cancelled() and (error := task.exception()):
+        log.error("unexpected error", exc_info=error)
 
 
 async def run(settings: AgentSettings) -> None:

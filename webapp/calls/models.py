@@ -98,6 +98,34 @@ class UnratedCdr(Base):
     cdr_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     reason: Mapped[str]
     noticed_at: Mapped[dt.datetime] = mapped_column(server_default=func.clock_timestamp())
+    code: Mapped[str] = mapped_column(server_default="")  # The SQLSTATE of the reason.
+    tries: Mapped[int] = mapped_column(server_default="0")  # How often it was tried again since.
+    tried_at: Mapped[dt.datetime | None]
+
+
+class Journal(Base):
+    """A file of a node's journal, known by its first line, and how far it has been read."""
+
+    __tablename__ = "journals"
+
+    node: Mapped[str] = mapped_column(primary_key=True)
+    first_line: Mapped[str] = mapped_column(primary_key=True)  # A digest of it.
+    path: Mapped[str]
+    position: Mapped[int] = mapped_column(BigInteger)
+    counted: Mapped[int] = mapped_column(BigInteger)  # How far its records are in JournalDay.
+    read_at: Mapped[dt.datetime] = mapped_column(server_default=func.clock_timestamp())
+
+
+class JournalDay(Base):
+    """What a node's journal says of a day: its calls, those the database had missed, and what made no sense."""
+
+    __tablename__ = "journal_days"
+
+    day: Mapped[dt.datetime] = mapped_column(primary_key=True)  # The company's midnight.
+    node: Mapped[str] = mapped_column(primary_key=True)
+    calls: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    recovered: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    unreadable: Mapped[int] = mapped_column(BigInteger, server_default="0")
 
 
 class CallTotal(Base):
@@ -108,8 +136,8 @@ class CallTotal(Base):
 
     __tablename__ = "call_totals"
 
-    # By the hour: all, customer, gateway. By the day: customer, destination, did, cause. What is not there is the sum
-    # of what is: the day of a gateway is its hours, and a provider its gateways.
+    # By the hour: all, customer, gateway. By the day: customer, destination, did, cause, node. What is not there is the
+    # sum of what is: the day of a gateway is its hours, and a provider its gateways.
     dimension: Mapped[str] = mapped_column(primary_key=True)
     period: Mapped[str] = mapped_column(primary_key=True)
     starts_at: Mapped[dt.datetime] = mapped_column(primary_key=True)  # A day's is the company's midnight.

@@ -16,7 +16,8 @@ FROM (VALUES
     ('customer', 'hour', date_trunc('hour', call.started_at, 'UTC'), call.customer_id::text),
     ('destination', 'day', call.day, nullif(call.destination, '')),
     ('did', 'day', call.day, nullif(call.did, '')),
-    ('gateway', 'hour', date_trunc('hour', call.started_at, 'UTC'), call.provider_id || ' ' || call.gateway_id)
+    ('gateway', 'hour', date_trunc('hour', call.started_at, 'UTC'), call.provider_id || ' ' || call.gateway_id),
+    ('node', 'day', call.day, call.node)
 ) AS totals (dimension, period, starts_at, thing)
 WHERE thing IS NOT NULL $$;
 

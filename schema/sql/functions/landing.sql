@@ -64,7 +64,7 @@ BEGIN
     RETURN NULL;
 EXCEPTION WHEN OTHERS OR query_canceled THEN
     -- Whatever it is, the call record is worth more than the order of things.
-    INSERT INTO public.unrated_cdrs (cdr_id, reason) VALUES (NEW.id, SQLERRM);
+    INSERT INTO public.unrated_cdrs (cdr_id, reason, code) VALUES (NEW.id, SQLERRM, SQLSTATE);
     RETURN NULL;
 END $$;
 
