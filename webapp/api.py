@@ -358,9 +358,14 @@ def query_of(area: str, listing: ListOf, asked: type[Listing] = Listing) -> type
     sorts = [sign + column.name for column in listing.columns if column.keys for sign in ("", "-")]
     fields: dict[str, Any] = {
         "sort": (Literal[("", *sorts)], Field("", description="The column, with a minus for downwards.")),
-        **{filter.name: (_values(filter), Field("", description=filter.hint or None)) for filter in listing.filters},
+        **filters_of(listing),
     }
     return create_model(f"{area.title()}Query", __base__=asked, **fields)
+
+
+def filters_of(listing: ListOf) -> dict[str, Any]:
+    """The fields of a model by which a list is narrowed."""
+    return {filter.name: (_values(filter), Field("", description=filter.hint or None)) for filter in listing.filters}
 
 
 def _values(filter: Filter) -> Any:

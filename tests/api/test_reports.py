@@ -96,3 +96,39 @@ def test_a_call_explained(viewer: Program, api: Program) -> None:
     assert answer.json["cdr"] is None
     assert viewer.get(f"/calls/{call.id + 1}").status_code == 404
     assert viewer.get(f"/calls/{2**63}").status_code == 422
+
+
+# ---- totals
+
+
+def test_totals_by_customer(viewer: Program) -> None:
+    acme = things.office("acme")
+    now = dt.datetime.now(dt.UTC)
+    things.call(now, customer_id=acme.id, answered_at=now, price=Decimal(2), cost=Decimal("0.5"))
+    things.call(now - dt.timedelta(days=31), customer_id=acme.id, price=Decimal(1))
+    things.call(now)
+    answer = viewer.get("/reports/totals", by="customer")
+    assert answer.status_code == 200
+    (item,) = answer.json["items"]
+    assert (item["thing"], item["name"], item["calls"], item["asr"]) == (str(acme.id), "Customer acme", 1, "100.0")
+    assert Decimal(item["margin"]) == Decimal("1.5")
+    assert item["before"]["calls"] == answer.json["before"]["calls"] == 1
+    assert answer.json["without"]["calls"] == 1
+    assert answer.json["total"]["calls"] == 2
+    assert answer.json["others"] is None
+
+
+def test_the_rest_of_the_lines(viewer: Program) -> None:
+    for n in range(3):
+        things.call(dt.datetime.now(dt.UTC), destination=f"D{n}", price=Decimal(n))
+    found = viewer.get("/reports/totals", by="destination", limit=1, sort="-price").json
+    assert [item["name"] for item in found["items"]] == ["D2"]
+    assert found["others"]["calls"] == 2
+
+
+def test_totals_that_cannot_be(viewer: Program) -> None:
+    for name, value in {"by": "x", "sort": "x", "limit": 0, "start": "x", "cause": "\x00", "disposition": "x"}.items():
+        answer = viewer.get("/reports/totals", **{name: value})
+        assert (answer.status_code, list(answer.json["errors"])) == (422, [name])
+    answer = viewer.get("/reports/totals", by="hour", start="2026-01-01")
+    assert answer.json["errors"] == {"start": ["Choose at most 31 days."]}

@@ -123,6 +123,7 @@ def call(started_at: dt.datetime = START, **values: Any) -> Call:
     """A rated leg, as the database writes it where call records come in."""
     midnight = dt.datetime.combine(started_at.astimezone(COMPANY).date(), dt.time(), COMPANY)
     made = {
+        "day": midnight,
         "direction": "outbound",
         "disposition": "ANSWERED",
         "duration": 70,
@@ -131,7 +132,7 @@ def call(started_at: dt.datetime = START, **values: Any) -> Call:
         "sequence": 1,
         **values,
     }
-    call = Call(id=next(_ids), started_at=started_at, day=midnight, node="n1", **made)
+    call = Call(id=next(_ids), started_at=started_at, node="n1", **made)
     db.session.add(call)
     db.session.commit()
     return call

@@ -283,11 +283,11 @@ def rows_kept(period: Period, whose: Kept, unit: str) -> list[ColumnElement[bool
         CallTotal.starts_at < period.end,
     ]
     if whose.thing:
-        conditions += [thing_of(whose.dimension) == whose.thing, _of_few(period, unit)]
+        conditions += [thing_of(whose.dimension) == whose.thing, of_few(period, unit)]
     return [*conditions, CallTotal.direction == whose.direction] if whose.direction else conditions
 
 
-def _of_few(period: Period, unit: str) -> ColumnElement[bool]:
+def of_few(period: Period, unit: str) -> ColumnElement[bool]:
     """A condition by which few things are looked up in the index at each moment, instead of reading all of them."""
     every = aliased(CallTotal)
     moments = select(every.starts_at).where(
