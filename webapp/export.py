@@ -37,7 +37,7 @@ def csv_file(listing: ListOf, name: str) -> Response:
 
 def xlsx_file(listing: ListOf, name: str) -> Response:
     """The same as the file `name`-<today>.xlsx."""
-    return xlsx_of(_read(_columns(listing)), list(listing.export), name)
+    return xlsx_of(read(_columns(listing)), list(listing.export), name)
 
 
 def _columns(listing: ListOf) -> Select[Any]:
@@ -52,7 +52,7 @@ def _columns(listing: ListOf) -> Select[Any]:
 
 def csv_of(rows: Select[Any] | Iterable[Sequence[Any]], heads: Sequence[str], name: str) -> Response:
     """Rows, or what a query finds, as the file `name`-<today>.csv, a column below each head."""
-    found = _read(rows) if isinstance(rows, Select) else rows
+    found = read(rows) if isinstance(rows, Select) else rows
     lines = _lines(found, heads, comma=str(get_locale()).startswith("pt"))
     return _file(lines, "text/csv; charset=utf-8", f"{name}-{_today()}.csv")
 
@@ -74,7 +74,7 @@ def _file(pieces: Iterator[str] | Iterator[bytes], content_type: str, name: str)
     )
 
 
-def _read(query: Select[Any]) -> Iterator[Sequence[Any]]:
+def read(query: Select[Any]) -> Iterator[Sequence[Any]]:
     """What a query finds, a part at a time.
 
     The view's session ends before the first piece is sent, so this has one of its own.

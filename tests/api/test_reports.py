@@ -132,3 +132,24 @@ def test_totals_that_cannot_be(viewer: Program) -> None:
         assert (answer.status_code, list(answer.json["errors"])) == (422, [name])
     answer = viewer.get("/reports/totals", by="hour", start="2026-01-01")
     assert answer.json["errors"] == {"start": ["Choose at most 31 days."]}
+
+
+# ---- our numbers
+
+
+def test_how_numbers_are_used(viewer: Program) -> None:
+    dids = things.dids("551140001000", 3)
+    now = dt.datetime.now(dt.UTC)
+    things.call(now, did=dids[0].number, answered_at=now, billsec=90)
+    things.call(now - dt.timedelta(days=90), did=dids[1].number)
+    answer = viewer.get("/reports/dids", limit=2)
+    assert answer.status_code == 200
+    first, second = answer.json["items"]
+    assert (first["number"], first["calls"], first["minutes"]) == (dids[0].number, 1, "1.5")
+    assert (second["calls"], second["last_call_at"][:4]) == (0, str((now - dt.timedelta(days=90)).year))
+    (third,) = viewer.get("/reports/dids", limit=2, cursor=answer.json["next_cursor"]).json["items"]
+    assert (third["number"], third["last_call_at"]) == (dids[2].number, None)
+    unused = viewer.get("/reports/dids", unused=30).json["items"]
+    assert [item["number"] for item in unused] == [dids[1].number, dids[2].number]
+    for name, value in {"unused": "x", "start": "x", "end": "2026-01-01T00:00:00Z"}.items():
+        assert list(viewer.get("/reports/dids", **{name: value}).json["errors"]) == [name]

@@ -228,7 +228,7 @@ def test_totals_say_what_the_calls_come_to(client: FlaskClient) -> None:
         "Cost": "1.20",
         "Price": "2.60",
         "Margin": "1.40",
-        "Margin of the price": "53.8 %",
+        "Margin rate": "53.8 %",
     }
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from types import MappingProxyType
 
 WIDTH, HEIGHT = 720, 180  # Of the drawing, in its own units.
 LEFT, BOTTOM, TOP = 64, 22, 8  # Room for the figures at the side and the words below.
@@ -40,8 +41,8 @@ class Chart:
     zero: float
 
 
-def chart(values: Sequence[tuple[str, Decimal | int]]) -> Chart:
-    """Bars of values in their order, each with its name."""
+def chart(values: Sequence[tuple[str, Decimal | int]], short: Mapping[str, str] = MappingProxyType({})) -> Chart:
+    """Bars of values in their order, each with its name, and what that is called where there is little room."""
     numbers = [Decimal(value) for _, value in values]
     figures = _figures(min([Decimal(0), *numbers]), max([Decimal(0), *numbers]))
     low, high = figures[0], figures[-1]
@@ -58,7 +59,7 @@ def chart(values: Sequence[tuple[str, Decimal | int]]) -> Chart:
         x, y = LEFT + n * step, height(number)
         bars.append(Bar(name, number < 0, round(x, 1), min(y, zero), round(step - gap, 1), round(abs(y - zero), 1)))
         if n % each == 0:
-            words.append(Mark(round(x, 1), number, name))
+            words.append(Mark(round(x, 1), number, short.get(name, name)))
     return Chart(bars, [Mark(height(figure), figure) for figure in figures], words, zero)
 
 

@@ -40,11 +40,11 @@ COLUMNS = {
     "pdd": "PDD",
     "short": lazy_gettext("Short"),
     "minutes": lazy_gettext("Minutes"),
-    "billed_minutes": lazy_gettext("Billed minutes"),
+    "billed_minutes": lazy_gettext("Billed"),
     "cost": lazy_gettext("Cost"),
     "price": lazy_gettext("Price"),
     "margin": lazy_gettext("Margin"),
-    "margin_rate": lazy_gettext("Margin of the price"),
+    "margin_rate": lazy_gettext("Margin rate"),
 }
 SORTS = [sign + name for name in ("name", *COLUMNS) for sign in ("", "-")]
 SERIES = ("day", "hour")

@@ -7,15 +7,17 @@ from typing import Any
 
 from flask import Blueprint, abort, render_template, request, url_for
 from flask_babel import gettext
+from sqlalchemy import Select
 from werkzeug.wrappers import Response
 
 from webapp.calls import totals
 from webapp.calls.lists import CALLS
-from webapp.export import csv_of, xlsx_of
+from webapp.export import csv_of, read, xlsx_of
 from webapp.listing import DrawnFilter, Head, NoSuch
 from webapp.permissions import permission
-from webapp.reports import operations
+from webapp.reports import operations, traffic
 from webapp.reports.charts import chart
+from webapp.reports.lists import NUMBERS
 from webapp.reports.operations import BY, COLUMNS, SERIES, Report, TooLong
 
 bp = Blueprint("reports", __name__, url_prefix="/reports")
@@ -119,7 +121,9 @@ def _heads(by: str, sort: str, values: dict[str, str]) -> list[Head]:
 
 
 def _chart(report: Report) -> Any:
-    return chart([(line.name, line.value(DRAWN[report.by])) for line in report.lines])
+    """Its words below are short: of an hour only the time."""
+    words = {line.name: line.name.rpartition(" ")[2] for line in report.lines}
+    return chart([(line.name, line.value(DRAWN[report.by])) for line in report.lines], words)
 
 
 def _largest(report: Report | None) -> Any:
@@ -138,3 +142,39 @@ def _file() -> tuple[list[str], Iterator[list[Any]], str]:
     heads = [by, "name", *COLUMNS]
     rows = ([line.thing, line.name, *map(line.value, COLUMNS)] for line in found.lines)
     return heads, rows, f"calls-by-{by}"
+
+
+# ---- our numbers
+
+
+@bp.get("/dids")
+@permission("reports.read")
+def dids() -> Any:
+    page = NUMBERS.page()
+    period = totals.period(page.chosen)
+    return render_template(
+        "reports/dids.html",
+        page=page,
+        period=period,
+        traffic=traffic.traffic([did.number for did in page.things], period),
+    )
+
+
+@bp.get("/dids.csv")
+@permission("reports.read")
+def dids_csv() -> Response:
+    return csv_of(_dids_file(), traffic.HEADS, "dids")
+
+
+@bp.get("/dids.xlsx")
+@permission("reports.read")
+def dids_xlsx() -> Response:
+    return xlsx_of(read(_dids_file()), traffic.HEADS, "dids")
+
+
+def _dids_file() -> Select[Any]:
+    chosen = NUMBERS.chosen()
+    try:
+        return traffic.file(chosen, totals.period(chosen))
+    except NoSuch:
+        abort(404)
