@@ -26,6 +26,7 @@ AREAS = (
     "routes",
     "tariffs",
     "calls",
+    "reports",
     "imports",
     "tokens",
     "audit",

@@ -265,8 +265,8 @@ def shown(answer: type[BaseModel], thing: Any) -> dict[str, Any]:
     return dict(to_jsonable_python({name: getattr(thing, name) for name in answer.model_fields}))
 
 
-def listed(answer: type[BaseModel], things: Sequence[Any], following: str | None = None) -> Response:
-    return jsonify(items=[shown(answer, thing) for thing in things], next_cursor=following)
+def listed(answer: type[BaseModel], things: Sequence[Any], following: str | None = None, **more: Any) -> Response:
+    return jsonify(items=[shown(answer, thing) for thing in things], next_cursor=following, **more)
 
 
 def invalid(error: ValidationError) -> Response:
@@ -358,23 +358,38 @@ def query_of(area: str, listing: ListOf, asked: type[Listing] = Listing) -> type
     sorts = [sign + column.name for column in listing.columns if column.keys for sign in ("", "-")]
     fields: dict[str, Any] = {
         "sort": (Literal[("", *sorts)], Field("", description="The column, with a minus for downwards.")),
-        **{filter.name: (_values(filter), Field("", description=filter.hint or None)) for filter in listing.filters},
+        **filters_of(listing),
     }
     return create_model(f"{area.title()}Query", __base__=asked, **fields)
+
+
+def filters_of(listing: ListOf) -> dict[str, Any]:
+    """The fields of a model by which a list is narrowed."""
+    return {filter.name: (_values(filter), Field("", description=filter.hint or None)) for filter in listing.filters}
 
 
 def _values(filter: Filter) -> Any:
     return Literal[("", *filter.words)] if filter.words else str
 
 
-def narrowed_list(answer: type[BaseModel], listing: ListOf, query: Any, *conditions: ColumnElement[bool]) -> Response:
-    """The part of a list that was asked for by its query_of(), and of that what the conditions leave."""
+def narrowed_list(
+    answer: type[BaseModel], listing: ListOf, query: Any, *conditions: ColumnElement[bool], **more: Any
+) -> Response:
+    """The part of a list that was asked for by its query_of(), and of that what the conditions leave.
+
+    `more` is answered besides.
+    """
     try:
         wanted = listing.narrow(listing.query.where(*conditions), query.model_dump())
     except NoSuch as wrong:
-        return refused({wrong.name: [gettext("Choose one of the options.")]})
+        return no_such(wrong)
     keys, descending = listing.keys(query.sort)
-    return listed(answer, *page(wanted, keys, query, descending, listing.things))
+    return listed(answer, *page(wanted, keys, query, descending, listing.things), **more)
+
+
+def no_such(wrong: NoSuch) -> Response:
+    """422: a query parameter has a value that cannot be."""
+    return refused({wrong.name: [gettext("Choose one of the options.")]})
 
 
 def page(

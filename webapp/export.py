@@ -1,6 +1,6 @@
-"""Lists as CSV files: all rows that the page's search and filters leave, in its order, streamed as they are read.
+"""Lists as CSV and XLSX files: all rows that the page's search and filters leave, in its order, sent as they are read.
 
-Excel opens such a file with a double click: it takes it for UTF-8 only if a byte order mark says so, and splits it at
+Excel opens a CSV file with a double click: it takes it for UTF-8 only if a byte order mark says so, and splits it at
 the sign that the language uses. The heads are the names of fields, so that what was exported can be imported.
 """
 
@@ -11,8 +11,9 @@ import datetime as dt
 import io
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 from flask import Response, abort, stream_with_context
@@ -20,6 +21,7 @@ from flask_babel import get_locale, get_timezone
 from sqlalchemy import Select
 from sqlalchemy.orm import Session
 
+from webapp import typed, xlsx
 from webapp.ext import db
 from webapp.listing import ListOf, NoSuch
 
@@ -30,40 +32,70 @@ _FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
 
 def csv_file(listing: ListOf, name: str) -> Response:
     """The list as the file `name`-<today>.csv, narrowed and sorted as the request says."""
+    return csv_of(_columns(listing), list(listing.export), name)
+
+
+def xlsx_file(listing: ListOf, name: str) -> Response:
+    """The same as the file `name`-<today>.xlsx."""
+    return xlsx_of(read(_columns(listing)), list(listing.export), name)
+
+
+def _columns(listing: ListOf) -> Select[Any]:
+    """The columns of the file, of the rows that the request asks for."""
     chosen = listing.chosen()
     try:
         query = listing.sort(listing.narrow(listing.query, chosen), chosen.get("sort", ""))
     except NoSuch:
         abort(404)
-    columns = query.with_only_columns(*listing.export.values(), maintain_column_froms=True)
-    return csv_of(columns, list(listing.export), name)
+    return query.with_only_columns(*listing.export.values(), maintain_column_froms=True)
 
 
-def csv_of(query: Select[Any], heads: Sequence[str], name: str) -> Response:
-    """What a query finds as the file `name`-<today>.csv, a column below each head."""
-    today = dt.datetime.now(get_timezone()).date()
+def csv_of(rows: Select[Any] | Iterable[Sequence[Any]], heads: Sequence[str], name: str) -> Response:
+    """Rows, or what a query finds, as the file `name`-<today>.csv, a column below each head."""
+    found = read(rows) if isinstance(rows, Select) else rows
+    lines = _lines(found, heads, comma=str(get_locale()).startswith("pt"))
+    return _file(lines, "text/csv; charset=utf-8", f"{name}-{_today()}.csv")
+
+
+def xlsx_of(rows: Iterable[Sequence[Any]], heads: Sequence[str], name: str) -> Response:
+    """Rows as the file `name`-<today>.xlsx, a column below each head."""
+    return _file(xlsx.workbook(heads, rows, typed.zone()), xlsx.TYPE, f"{name}-{_today()}.xlsx")
+
+
+def _today() -> dt.date:
+    return dt.datetime.now(get_timezone()).date()
+
+
+def _file(pieces: Iterator[str] | Iterator[bytes], content_type: str, name: str) -> Response:
     return Response(
-        stream_with_context(_lines(query, heads, comma=str(get_locale()).startswith("pt"))),
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}-{today}.csv"'},
+        stream_with_context(pieces),
+        content_type=content_type,
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
 
 
-def _lines(query: Select[Any], heads: Sequence[str], comma: bool) -> Iterator[str]:
-    """The file in pieces. `comma` says that the language has a decimal comma, and so a semicolon between cells.
+def read(query: Select[Any]) -> Iterator[Sequence[Any]]:
+    """What a query finds, a part at a time.
 
     The view's session ends before the first piece is sent, so this has one of its own.
     """
+    with Session(db.engine, join_transaction_mode="create_savepoint") as session:
+        for rows in session.execute(query, execution_options={"yield_per": ROWS}).partitions():
+            yield from rows
+
+
+def _lines(rows: Iterable[Sequence[Any]], heads: Sequence[str], comma: bool) -> Iterator[str]:
+    """The file in pieces. `comma` says that the language has a decimal comma, and so a semicolon between cells."""
     buffer = io.StringIO("\ufeff")
     buffer.seek(0, io.SEEK_END)
     writer = csv.writer(buffer, delimiter=";" if comma else ",")
     writer.writerow(heads)
-    with Session(db.engine, join_transaction_mode="create_savepoint") as session:
-        for rows in session.execute(query, execution_options={"yield_per": ROWS}).partitions():
-            writer.writerows([_cell(value, comma) for value in row] for row in rows)
-            yield buffer.getvalue()
-            buffer.seek(0)
-            buffer.truncate()
+    remaining = iter(rows)
+    while part := list(islice(remaining, ROWS)):
+        writer.writerows([_cell(value, comma) for value in row] for row in part)
+        yield buffer.getvalue()
+        buffer.seek(0)
+        buffer.truncate()
     yield buffer.getvalue()
 
 

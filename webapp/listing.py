@@ -27,13 +27,13 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from flask import abort, request, url_for
 from flask_babel import lazy_gettext
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, Select, select, true
 from sqlalchemy.sql.base import ExecutableOption
 
 from webapp import paging, typed
@@ -68,6 +68,7 @@ class DrawnFilter:
     options: list[tuple[str, Any]] | None
     type: str = "text"  # Of the field.
     optional: bool = True  # Whether none of them may be chosen.
+    rare: bool = False  # Whether it stands with those that are unfolded first.
 
 
 @dataclass(frozen=True)
@@ -79,13 +80,19 @@ class Filter:
     column: Expression
     words: Mapping[str, Any] = field(default_factory=dict)  # Its values, and the words for them; or ...
     things: type[Managed] | None = None  # ... what it refers to by its id: all of these are offered.
-    default: str = ""  # The value where a reader chooses none; “all” is then another one. Programs get all rows.
+    default: str | Callable[[], str] = ""  # Where a reader chooses none; “all” is then another. Programs get all rows.
     type: str = "text"  # Of the field, where there is nothing to choose from.
+    rare: bool = False  # Whether few need it: a page unfolds it then.
 
     @property
     def hint(self) -> str:
         """What programs are told of its values."""
         return ""
+
+    @property
+    def first(self) -> str:
+        """The value as long as a reader has chosen none."""
+        return self.default() if callable(self.default) else self.default
 
     def narrow(self, query: Select[Any], value: str) -> Select[Any]:
         """ValueError if there cannot be such a value."""
@@ -98,7 +105,8 @@ class Filter:
         return wanted
 
     def drawn(self, value: str) -> DrawnFilter:
-        return DrawnFilter(self.name, self.label, value, self._options(), self.type, optional=not self.default)
+        optional = not self.default
+        return DrawnFilter(self.name, self.label, value, self._options(), self.type, optional, self.rare)
 
     def _options(self) -> list[tuple[str, Any]] | None:
         if self.things is None:
@@ -125,7 +133,7 @@ class TypedFilter(Filter):
     def drawn(self, value: str) -> DrawnFilter:
         if _is_id(value):
             value = db.session.scalar(select(self.code).where(self.things.id == uuid.UUID(value))) or value
-        return DrawnFilter(self.name, self.label, value, None)
+        return DrawnFilter(self.name, self.label, value, None, rare=self.rare)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,12 +148,14 @@ class PeriodFilter(Filter):
         return f"{first}: ISO 8601, a moment with its offset, days in the company's time zone."
 
     def condition(self, value: str) -> ColumnElement[bool]:
-        moment = _moment(value, days=1 if self.end else 0)
+        if value == "all" and self.default:
+            return true()
+        moment = as_moment(value, end=self.end)
         wanted: ColumnElement[bool] = self.column < moment if self.end else self.column >= moment
         return wanted
 
     def drawn(self, value: str) -> DrawnFilter:
-        return DrawnFilter(self.name, self.label, value[:10], None, "date")
+        return DrawnFilter(self.name, self.label, value[:10] if value != "all" else "", None, "date")
 
 
 @dataclass(frozen=True)
@@ -211,7 +221,7 @@ class ListOf:
         """Only what is searched for, and what the filters let through. NoSuch if there is no such value."""
         query = query.where(*paging.matches(*self.search, number=self.number))
         for filter in self.filters:
-            if value := values.get(filter.name, filter.default):
+            if value := values.get(filter.name, filter.first):
                 try:
                     query = filter.narrow(query, value)
                 except ValueError:
@@ -250,7 +260,7 @@ class ListOf:
             first_url=self.url(self.index, **chosen) if paging.after() else None,
             q=paging.search(),
             heads=[self._head(column, chosen) for column in self.columns],
-            filters=[filter.drawn(chosen.get(filter.name, filter.default)) for filter in self.filters],
+            filters=[filter.drawn(chosen.get(filter.name, filter.first)) for filter in self.filters],
             chosen=chosen,
             clear_url=clear_url,
             all_url=self.url(self.index, **dict.fromkeys(self._defaults, "all")),
@@ -267,7 +277,7 @@ class ListOf:
 
     @property
     def _defaults(self) -> dict[str, str]:
-        return {filter.name: filter.default for filter in self.filters if filter.default}
+        return {filter.name: filter.first for filter in self.filters if filter.default}
 
     def _has_rows(self) -> bool:
         return bool(db.session.scalar(select(self.query.exists())))
@@ -293,8 +303,8 @@ class NoSuch(ValueError):
         self.name = name
 
 
-def _moment(text: str, days: int) -> dt.datetime:
-    """A moment; for a day its beginning, `days` later. ValueError if it is neither."""
+def as_moment(text: str, end: bool = False) -> dt.datetime:
+    """A moment; for a day where the operator is its beginning, or its end. ValueError if it is neither."""
     try:
         day = dt.date.fromisoformat(text)
     except ValueError:
@@ -304,7 +314,7 @@ def _moment(text: str, days: int) -> dt.datetime:
         return moment
     if not 1970 <= day.year <= 9000:
         raise ValueError(text)
-    return dt.datetime.combine(day + dt.timedelta(days), dt.time(), typed.zone())
+    return dt.datetime.combine(day + dt.timedelta(days=end), dt.time(), typed.zone())
 
 
 def _is_id(text: str) -> bool:

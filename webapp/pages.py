@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -21,7 +22,7 @@ from flask import (
     session,
     url_for,
 )
-from flask_babel import format_currency, format_decimal, get_locale, gettext, lazy_gettext
+from flask_babel import format_currency, format_decimal, format_percent, get_locale, gettext, lazy_gettext
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException, InternalServerError
@@ -114,7 +115,9 @@ def register(app: Flask) -> None:
     """Give the application what its pages share."""
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
-    app.jinja_env.filters.update(phone=phone, when=typed.when, money=money, amount=amount, minutes=minutes)
+    app.jinja_env.filters.update(
+        phone=phone, when=typed.when, day=day, money=money, amount=amount, minutes=minutes, change=change
+    )
     app.jinja_env.globals.update(navigation=NAVIGATION, may=may, brand=brand, get_locale=get_locale)
     resume.register(app)
     app.before_request(logs.begin_request)
@@ -139,9 +142,21 @@ def money(amount: Decimal) -> str:
     return str(format_decimal(amount, format="#,##0.00######"))
 
 
+def day(moment: dt.datetime | dt.date) -> str:
+    """A day, or that of a moment where the operator is."""
+    return typed.shown_day(moment.astimezone(typed.zone()).date() if isinstance(moment, dt.datetime) else moment)
+
+
 def minutes(seconds: int) -> str:
     """A length of time as a telephone shows it: 1:05."""
     return f"{seconds // 60}:{seconds % 60:02}"
+
+
+def change(now: Decimal | int, before: Decimal | int) -> str:
+    """How much more or less it is than before, in the reader's spelling: +12.5 %. Empty if there was nothing before."""
+    if not before:
+        return ""
+    return str(format_percent((Decimal(now) - before) / abs(Decimal(before)), "+#,##0.0 %;-#,##0.0 %"))
 
 
 def amount(value: Decimal) -> str:

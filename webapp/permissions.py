@@ -42,6 +42,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "extensions.reveal": _WRITERS,  # Secrets are shown to who sets up phones, and to nobody by the way.
     "gateways.reveal": _ADMINS,
     "reports.read": _READERS,
+    "cdr.read": _ADMINS,  # The record of a call as Asterisk wrote it, beside what was made of it.
     "realtime.read": _READERS,
     "search": _READERS,
     "session": _READERS,  # What everybody may do for himself who is signed in: his profile, signing out.

@@ -42,7 +42,7 @@ def rows(page: str) -> list[str]:
 
 def facts(page: str) -> dict[str, str]:
     """What the page of a thing says of it: label -> text."""
-    found = re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", page, re.DOTALL)
+    found = re.findall(r"<dt>(.*?)</dt><dd(?: [^>]*)?>(.*?)</dd>", page, re.DOTALL)
     return {unescape(label): " ".join(unescape(re.sub(r"<[^>]+>", " ", text)).split()) for label, text in found}
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import text
 
 from tests.conftest import Counting
 from tests.web import things
@@ -65,14 +66,8 @@ def _did(count: int) -> str:
 
 
 def _call(customer: Customer, n: int) -> None:
-    statement = """
-        INSERT INTO calls (started_at, node, uniqueid, sequence, direction, customer_id, src, dst, disposition,
-                           duration, billsec, price)
-        VALUES (timestamptz '2026-03-01 12:00Z' + make_interval(mins => :n), 'n1', :n, 1, 'outbound', :customer,
-                '100', '551140005678', 'ANSWERED', 70, 65, 0.125)
-    """
-    db.session.execute(text(statement), {"n": n, "customer": customer.id})
-    db.session.commit()
+    started = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC) + dt.timedelta(minutes=n)
+    things.call(started, customer_id=customer.id, src="100", dst="551140005678", price=Decimal("0.125"))
 
 
 @pytest.mark.parametrize(("make", "most"), [(_customer, 9), (_provider, 14), (_gateway, 9), (_extension, 6), (_did, 6)])
@@ -280,7 +275,7 @@ def test_links_from_a_customer(client: FlaskClient, viewer: FlaskClient) -> None
         page = browser.get(f"/customers/{acme.id}").text
         assert f'<a href="/price-plans/{plan.id}">Retail</a>' in page
         assert f'href="/dialling/?customer_id={acme.id}"' in page
-        assert f'href="/reports/?customer_id={acme.id}"' in page
+        assert f'href="/reports/cdr?customer_id={acme.id}"' in page
         dialling = browser.get(f"/dialling/?customer_id={acme.id}").text
         assert f'href="/customers/{acme.id}"' in dialling
         assert _marked(dialling) == ["/customers/"]

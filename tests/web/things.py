@@ -7,6 +7,7 @@ import itertools
 import uuid
 from decimal import Decimal
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 from flask import current_app
 from sqlalchemy import func, select, text
@@ -26,6 +27,7 @@ from webapp.routes.models import Route
 from webapp.tariffs.models import PricePlan, ProviderTariff, Tariff
 
 _ids = itertools.count(1)
+COMPANY = ZoneInfo("America/Sao_Paulo")
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)  # From when on tariffs count.
 
 T = TypeVar("T", bound=Base)
@@ -119,10 +121,18 @@ def asterisk(question: str, **values: Any) -> Any:
 
 def call(started_at: dt.datetime = START, **values: Any) -> Call:
     """A rated leg, as the database writes it where call records come in."""
-    made = {"direction": "outbound", "disposition": "ANSWERED", "duration": 70, "billsec": 65, **values}
-    call = Call(
-        id=next(_ids), started_at=started_at, day=START, node="n1", uniqueid=str(uuid.uuid4()), sequence=1, **made
-    )
+    midnight = dt.datetime.combine(started_at.astimezone(COMPANY).date(), dt.time(), COMPANY)
+    made = {
+        "day": midnight,
+        "direction": "outbound",
+        "disposition": "ANSWERED",
+        "duration": 70,
+        "billsec": 65,
+        "uniqueid": str(uuid.uuid4()),
+        "sequence": 1,
+        **values,
+    }
+    call = Call(id=next(_ids), started_at=started_at, node="n1", **made)
     db.session.add(call)
     db.session.commit()
     return call

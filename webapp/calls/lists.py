@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import re
+from dataclasses import dataclass
+
+from flask import request
 from flask_babel import lazy_gettext
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, Text, cast, func, select
 from sqlalchemy.orm import contains_eager
 
+from webapp import typed
 from webapp.calls.models import Call
 from webapp.customers.models import Customer
 from webapp.gateways.models import Gateway
-from webapp.listing import Column, Filter, ListOf, PeriodFilter, TypedFilter
+from webapp.listing import Column, Filter, ListOf, PeriodFilter, TypedFilter, as_moment
 from webapp.providers.models import Provider
 
 DIRECTIONS = {
@@ -26,6 +32,50 @@ DISPOSITIONS = {
     "CONGESTION": lazy_gettext("Congestion"),
     "FAILED": lazy_gettext("Failed"),
 }
+DAYS = 31  # Of how many days calls are meant where nobody says it, today or the last day asked for included.
+
+
+def first_day(end: str = "") -> str:
+    """The first day of the period that is meant if only its end is said, or nothing."""
+    try:
+        last = as_moment(end, end=True).astimezone(typed.zone()) - dt.timedelta(microseconds=1)
+    except ValueError:
+        last = dt.datetime.now(typed.zone())
+    return (last.date() - dt.timedelta(DAYS - 1)).isoformat()
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumberFilter(Filter):
+    """A filter by a telephone number, however it is spaced."""
+
+    beginning: bool = False  # Whether its first digits do.
+
+    @property
+    def hint(self) -> str:
+        return "Digits; the first ones do." if self.beginning else "Digits."
+
+    def condition(self, value: str) -> ColumnElement[bool]:
+        digits = re.sub(r"[\s().+-]", "", value)
+        if not re.fullmatch(r"[0-9*#]{1,40}", digits):
+            raise ValueError(value)
+        wanted: ColumnElement[bool] = self.column.startswith(digits) if self.beginning else self.column == digits
+        return wanted
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecondsFilter(Filter):
+    """Only what lasted so many seconds at the least."""
+
+    @property
+    def hint(self) -> str:
+        return "Seconds, ringing included."
+
+    def condition(self, value: str) -> ColumnElement[bool]:
+        if not re.fullmatch("[0-9]{1,9}", value):
+            raise ValueError(value)
+        wanted: ColumnElement[bool] = self.column >= int(value)
+        return wanted
+
 
 CALLS = ListOf(
     query=select(Call).outerjoin(Call.customer).outerjoin(Call.gateway).outerjoin(Call.provider),
@@ -49,8 +99,13 @@ CALLS = ListOf(
     search=[Call.src, Call.dst, Call.did],
     number=Call.dst,
     filters=[
-        PeriodFilter("since", lazy_gettext("From day"), Call.started_at),
-        PeriodFilter("until", lazy_gettext("To day"), Call.started_at, end=True),
+        PeriodFilter(
+            "start",
+            lazy_gettext("From day"),
+            Call.started_at,
+            default=lambda: first_day(request.args.get("end", "")),
+        ),
+        PeriodFilter("end", lazy_gettext("To day"), Call.started_at, end=True),
         TypedFilter(
             "customer_id",
             lazy_gettext("Customer"),
@@ -59,9 +114,35 @@ CALLS = ListOf(
             code=Customer.code,
             title=Customer.name,
         ),
-        Filter("gateway_id", lazy_gettext("Gateway"), Call.gateway_id, things=Gateway),
         Filter("direction", lazy_gettext("Direction"), Call.direction, words=DIRECTIONS),
         Filter("disposition", lazy_gettext("End"), Call.disposition, words=DISPOSITIONS),
+        Filter("provider_id", lazy_gettext("Provider"), Call.provider_id, things=Provider, rare=True),
+        Filter("gateway_id", lazy_gettext("Gateway"), Call.gateway_id, things=Gateway, rare=True),
+        NumberFilter("did", lazy_gettext("DID"), Call.did, rare=True),
+        NumberFilter("src", lazy_gettext("From"), Call.src, beginning=True, rare=True),
+        NumberFilter("dst", lazy_gettext("To"), Call.dst, beginning=True, rare=True),
+        Filter("destination", lazy_gettext("Destination"), Call.destination, rare=True),
+        SecondsFilter("min_duration", lazy_gettext("Seconds at least"), Call.duration, rare=True),
+        Filter(
+            "cause",
+            lazy_gettext("SIP status"),
+            func.coalesce(cast(Call.sip_status, Text), Call.disposition),
+            rare=True,
+        ),
+        Filter(
+            "below_cost",
+            lazy_gettext("Below cost"),
+            Call.price < Call.cost,
+            words={"true": lazy_gettext("Sold below cost"), "false": lazy_gettext("Not below cost")},
+            rare=True,
+        ),
+        Filter(
+            "unrated",
+            lazy_gettext("Rating"),
+            Call.unrated != "",
+            words={"true": lazy_gettext("Without a price"), "false": lazy_gettext("With their price")},
+            rare=True,
+        ),
     ],
     export={
         "started_at": Call.started_at,
@@ -75,11 +156,19 @@ CALLS = ListOf(
         "provider": Provider.name,
         "gateway": Gateway.name,
         "disposition": Call.disposition,
+        "sip_status": Call.sip_status,
+        "pdd": Call.pdd,
         "duration": Call.duration,
         "billsec": Call.billsec,
-        "cost": Call.cost,
+        "billed_seconds": Call.billed_seconds,
+        "prefix": Call.prefix,
+        "destination": Call.destination,
+        "price_per_minute": Call.price_per_minute,
         "price": Call.price,
+        "cost_per_minute": Call.cost_per_minute,
+        "cost": Call.cost,
         "margin": Call.margin,
+        "unrated": Call.unrated,
         "node": Call.node,
         "uniqueid": Call.uniqueid,
     },
