@@ -42,6 +42,11 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "extensions.reveal": _WRITERS,  # Secrets are shown to who sets up phones, and to nobody by the way.
     "gateways.reveal": _ADMINS,
     "reports.read": _READERS,
+    "unrated.read": _READERS,
+    "unrated.write": _WRITERS,
+    "reratings.read": _READERS,
+    "reratings.write": _WRITERS,
+    "completeness.read": _READERS,
     "realtime.read": _READERS,
     "search": _READERS,
     "session": _READERS,  # What everybody may do for himself who is signed in: his profile, signing out.
