@@ -23,6 +23,7 @@ REPEATABLE = (
     "functions/rating.sql",
     "functions/landing.sql",
     "functions/relanding.sql",
+    "functions/rerating.sql",
     "functions/call_totals.sql",
     "functions/outbox.sql",
     "functions/last_admin.sql",

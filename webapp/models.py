@@ -9,6 +9,7 @@ from webapp.extensions.models import Extension
 from webapp.gateways.models import Gateway
 from webapp.imports.models import DidLine, Import, ImportChange, ImportFile, TariffLine
 from webapp.providers.models import Provider
+from webapp.reratings.models import Rerating, ReratingCustomer
 from webapp.routes.models import Route
 from webapp.settings.models import CompanySettings, Node, OutboxEntry
 from webapp.tariffs.models import PricePlan, ProviderTariff, Tariff
@@ -39,6 +40,8 @@ __all__ = [
     "Provider",
     "ProviderTariff",
     "RateLimit",
+    "Rerating",
+    "ReratingCustomer",
     "Route",
     "SecondFactor",
     "SignInTry",

@@ -70,6 +70,12 @@ SETTINGS = (
     Entry("tokens.index", lazy_gettext("API tokens"), "key"),
     Entry("docs.index", lazy_gettext("API documentation"), "api"),
 )
+REPORTS = (
+    Entry("reports.index", lazy_gettext("Calls"), "chart-bar"),
+    Entry("unrated.index", lazy_gettext("Not rated"), "alert-triangle"),
+    Entry("reratings.index", lazy_gettext("Rating again"), "refresh"),
+    Entry("completeness.index", lazy_gettext("Completeness"), "check"),
+)
 NAVIGATION = (
     Entry("dashboard.index", lazy_gettext("Dashboard"), "layout-dashboard"),
     Entry("customers.index", lazy_gettext("Customers"), "users"),
@@ -79,7 +85,7 @@ NAVIGATION = (
     Entry("gateways.index", lazy_gettext("Gateways"), "server-2"),
     Entry("routes.index", lazy_gettext("Routes"), "route"),
     Entry("tariffs.index", lazy_gettext("Tariffs"), "coins"),
-    Entry("reports.index", lazy_gettext("Reports"), "chart-bar"),
+    Entry("reports.index", lazy_gettext("Reports"), "chart-bar", tabs=REPORTS),
     Entry("imports.index", lazy_gettext("Imports"), "upload"),
     Entry("settings.index", lazy_gettext("Settings"), "settings", tabs=SETTINGS),
 )

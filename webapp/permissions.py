@@ -43,6 +43,11 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "gateways.reveal": _ADMINS,
     "reports.read": _READERS,
     "cdr.read": _ADMINS,  # The record of a call as Asterisk wrote it, beside what was made of it.
+    "unrated.read": _READERS,
+    "unrated.write": _WRITERS,
+    "reratings.read": _READERS,
+    "reratings.write": _WRITERS,
+    "completeness.read": _READERS,
     "realtime.read": _READERS,
     "search": _READERS,
     "session": _READERS,  # What everybody may do for himself who is signed in: his profile, signing out.

@@ -28,3 +28,44 @@ ALTER TABLE public.unrated_cdrs
     ADD COLUMN code text DEFAULT '' NOT NULL,
     ADD COLUMN tries integer DEFAULT 0 NOT NULL,
     ADD COLUMN tried_at timestamptz;
+
+-- Calls rated again: which ones, how far it is, and what came of it. It goes on in short transactions, so that the calls
+-- that end meanwhile do not wait, and whoever takes it on after a crash goes on where it stopped.
+CREATE TABLE public.reratings (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    username text NOT NULL,
+    created_at timestamptz DEFAULT now() NOT NULL,
+    since timestamptz NOT NULL,
+    until timestamptz NOT NULL,
+    customer_id uuid,
+    price_plan_id uuid,
+    direction text DEFAULT '' NOT NULL,
+    only_unrated boolean DEFAULT false NOT NULL,
+    state text NOT NULL,
+    heartbeat timestamptz DEFAULT now() NOT NULL,
+    reached_at timestamptz NOT NULL,
+    reached_id bigint DEFAULT 0 NOT NULL,
+    calls bigint DEFAULT 0 NOT NULL,
+    sample jsonb DEFAULT '[]' NOT NULL,
+    error text DEFAULT '' NOT NULL,
+    applied_at timestamptz,
+    CONSTRAINT pk_reratings PRIMARY KEY (id),
+    CONSTRAINT ck_reratings_state CHECK (state IN ('comparing', 'compared', 'applying', 'applied')),
+    CONSTRAINT ck_reratings_period CHECK (since < until)
+);
+CREATE INDEX ix_reratings_created_at ON public.reratings (created_at);
+
+-- What it comes to for each customer: of the calls that change, how many, and their sums before and after. (The zero id
+-- is that of calls of nobody.)
+CREATE TABLE public.rerating_customers (
+    rerating_id uuid NOT NULL,
+    customer_id uuid NOT NULL,
+    calls bigint NOT NULL,
+    price_before numeric(20, 8) NOT NULL,
+    price_after numeric(20, 8) NOT NULL,
+    cost_before numeric(20, 8) NOT NULL,
+    cost_after numeric(20, 8) NOT NULL,
+    CONSTRAINT pk_rerating_customers PRIMARY KEY (rerating_id, customer_id),
+    CONSTRAINT fk_rerating_customers_rerating_id_reratings FOREIGN KEY (rerating_id)
+        REFERENCES public.reratings (id) ON DELETE CASCADE
+);

@@ -17,8 +17,9 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.execute(
         """
+        DROP FUNCTION IF EXISTS public.rerate_on, public.rating_of, public.rerated;
         DROP FUNCTION IF EXISTS public.reland_what_may_pass, public.reland;
         ALTER TABLE public.unrated_cdrs DROP COLUMN code, DROP COLUMN tries, DROP COLUMN tried_at;
-        DROP TABLE public.journals, public.journal_days
+        DROP TABLE public.rerating_customers, public.reratings, public.journals, public.journal_days
         """
     )

@@ -32,6 +32,8 @@ from webapp.gateways.schemas import GatewaySchema
 from webapp.permissions import may
 from webapp.providers.models import Provider
 from webapp.providers.schemas import ProviderSchema
+from webapp.reratings.models import Rerating
+from webapp.reratings.schemas import ReratingSchema
 from webapp.routes.models import Route
 from webapp.routes.schemas import RouteSchema
 from webapp.settings.models import CompanySettings
@@ -70,6 +72,7 @@ KINDS = {
     "price_plans": Kind(N_("Price plan"), PricePlan, PricePlanSchema, "tariffs.show"),
     "provider_tariffs": Kind(N_("Provider's tariff"), ProviderTariff, ProviderTariffSchema, "tariffs.edit_deck_line"),
     "providers": Kind(N_("Provider"), Provider, ProviderSchema, "providers.show"),
+    "reratings": Kind(N_("Calls"), Rerating, ReratingSchema, "reratings.show"),
     "routes": Kind(N_("Route"), Route, RouteSchema, "routes.show"),
     "settings": Kind(N_("Settings"), CompanySettings, SettingsSchema, "settings.index"),
     "tariffs": Kind(N_("Tariff"), Tariff, TariffSchema, "tariffs.edit_tariff"),
@@ -87,11 +90,19 @@ ACTIONS = {
     "end sessions": N_("Sessions ended"),
     "second factor on": N_("Two-step sign-in turned on"),
     "second factor off": N_("Two-step sign-in turned off"),
+    "rerate": N_("Rating again begun"),
+    "rerated": N_("Rated again"),
     "allocate": N_("Given to a customer"),
     "deallocate": N_("Taken back"),
 }
 # What columns are called that no schema has a field for.
 _FIELDS = {
+    "calls": N_("Calls"),
+    "cost_after": N_("Cost after"),
+    "cost_before": N_("Cost before"),
+    "only_unrated": N_("Only those without a price"),
+    "price_after": N_("Price after"),
+    "price_before": N_("Price before"),
     "allocated_at": N_("Allocated at"),
     "count": N_("How many"),
     "customer_code": N_("Customer"),

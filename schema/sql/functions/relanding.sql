@@ -8,6 +8,8 @@ DECLARE
     cdr asterisk.cdr;
     landed bigint := 0;
 BEGIN
+    DELETE FROM public.unrated_cdrs u
+    WHERE u.cdr_id = ANY (ids) AND NOT EXISTS (SELECT FROM asterisk.cdr c WHERE c.id = u.cdr_id);
     FOR cdr IN
         SELECT c.* FROM public.unrated_cdrs u JOIN asterisk.cdr c ON c.id = u.cdr_id
         WHERE u.cdr_id = ANY (ids) ORDER BY u.cdr_id FOR UPDATE OF u SKIP LOCKED

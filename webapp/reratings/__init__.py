@@ -1,0 +1,1 @@
+"""Calls rated again: what that would change, and doing it."""
