@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from sqlalchemy import BigInteger, Index, Numeric, UniqueConstraint, func, select, text
+from sqlalchemy import BigInteger, Index, Numeric, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
 
-from webapp.ext import Base, db
+from webapp.ext import Base
 
 if TYPE_CHECKING:
     from webapp.customers.models import Customer
@@ -109,8 +108,8 @@ class CallTotal(Base):
 
     __tablename__ = "call_totals"
 
-    # By the hour: all, customer, gateway. By the day: customer, destination, did, cause. What is not there is the sum of
-    # what is: the day of a gateway is its hours, and a provider its gateways.
+    # By the hour: all, customer, gateway. By the day: customer, destination, did, cause. What is not there is the sum
+    # of what is: the day of a gateway is its hours, and a provider its gateways.
     dimension: Mapped[str] = mapped_column(primary_key=True)
     period: Mapped[str] = mapped_column(primary_key=True)
     starts_at: Mapped[dt.datetime] = mapped_column(primary_key=True)  # A day's is the company's midnight.
@@ -126,9 +125,3 @@ class CallTotal(Base):
     pdd: Mapped[int] = mapped_column(BigInteger)  # ... and how long, in milliseconds.
     cost: Mapped[Decimal] = mapped_column(Numeric(20, 8))
     price: Mapped[Decimal] = mapped_column(Numeric(20, 8))
-
-
-def latest_calls(customer_id: uuid.UUID, count: int = 20) -> Sequence[Call]:
-    """The last calls of a customer, the latest first."""
-    query = select(Call).where(Call.customer_id == customer_id).order_by(Call.started_at.desc()).limit(count)
-    return db.session.scalars(query).all()
