@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import text
+import datetime as dt
+from decimal import Decimal
 
 from tests.api.conftest import Program
 from tests.conftest import Counting
-from webapp.ext import db
+from tests.web import things
 
 
 def test_it_counts(api: Program, viewer: Program, nobody: Program, counting: Counting) -> None:
@@ -17,16 +18,10 @@ def test_it_counts(api: Program, viewer: Program, nobody: Program, counting: Cou
     office = api.post("/customers/", {"code": "office", "name": "Office", "type": "extension"}).json["id"]
     api.post("/extensions/", {"customer_id": office, "extension": "100", "secret": "hush-phone"})
     api.post("/gateways/", {"name": "GW1", "provider_id": provider, "ip_address": "192.0.2.10"})
-    db.session.execute(
-        text(
-            "INSERT INTO calls (id, node, uniqueid, sequence, direction, disposition, duration, billsec, cost, price,"
-            " started_at, day, answered_at) VALUES"
-            " (1, 'n', '1', 1, 'out', 'ANSWERED', 100, 90, 0.1, 0.25, now(), now(), now()),"
-            " (2, 'n', '2', 1, 'out', 'BUSY', 9, 0, 0, 0, now(), now(), NULL),"
-            " (3, 'n', '3', 1, 'out', 'ANSWERED', 9, 60, 5, 5, now() - interval '1 day', now(), now())"
-        )
-    )
-    db.session.commit()
+    now = dt.datetime.now(things.COMPANY)
+    things.call(now, answered_at=now, billsec=90, cost=Decimal("0.1"), price=Decimal("0.25"))
+    things.call(now, disposition="BUSY", billsec=0)
+    things.call(now - dt.timedelta(days=1), answered_at=now, billsec=60, cost=Decimal(5), price=Decimal(5))
 
     viewer.get("/providers/")  # The first request of a minute lets old counts go besides.
     with counting() as statements:

@@ -70,7 +70,9 @@ def _call(customer: Customer, n: int) -> None:
     things.call(started, customer_id=customer.id, src="100", dst="551140005678", price=Decimal("0.125"))
 
 
-@pytest.mark.parametrize(("make", "most"), [(_customer, 9), (_provider, 14), (_gateway, 9), (_extension, 6), (_did, 6)])
+@pytest.mark.parametrize(
+    ("make", "most"), [(_customer, 10), (_provider, 16), (_gateway, 11), (_extension, 6), (_did, 6)]
+)
 def test_what_a_page_costs_does_not_depend_on_how_much_belongs_to_it(
     client: FlaskClient, counting: Counting, monkeypatch: pytest.MonkeyPatch, make: Callable[[int], str], most: int
 ) -> None:
@@ -318,3 +320,29 @@ def test_the_history_of_a_thing_is_one_click_away_for_who_may_read_it(client: Fl
     link = f'href="/audit/?kind=gateways&amp;thing_id={gateway.id}"'
     assert link in client.get(f"/gateways/{gateway.id}").text
     assert link not in viewer.get(f"/gateways/{gateway.id}").text
+
+
+def test_what_the_last_days_came_to(viewer: FlaskClient) -> None:
+    """Of a customer, a gateway and a provider, whose gateways bring and take them."""
+    norte = things.provider("Norte")
+    first, second = (things.gateway(f"GW{n}", f"10.0.0.{n}", provider_id=norte.id) for n in (1, 2))
+    acme = things.office("acme")
+    now = dt.datetime.now(things.COMPANY)
+    for n, gateway in enumerate((first, first, second, things.gateway("GW3", "10.0.0.3"))):
+        started = now - dt.timedelta(minutes=n)
+        answered = started if n % 2 else None
+        values = {"customer_id": acme.id, "gateway_id": gateway.id, "provider_id": gateway.provider_id}
+        things.call(started, answered_at=answered, dst=f"55219{n}", price=Decimal(n), **values)
+    things.call(now - dt.timedelta(days=30), customer_id=acme.id, dst="552199")
+    for path, count, price, numbers in (
+        (f"customers/{acme.id}", "4", "6.00", ["552190", "552191", "552192", "552193", "552199"]),
+        (f"gateways/{first.id}", "2", "1.00", ["552190", "552191"]),
+        (f"providers/{norte.id}", "3", "3.00", ["552190", "552191", "552192"]),
+    ):
+        page = viewer.get(f"/{path}").text
+        found = facts(page)
+        assert (found["Calls"], found["Price"]) == (count, price), path
+        assert re.findall("55219[0-9]", page) == numbers
+        area, _, id = path.partition("/")
+        assert f'href="/reports/cdr?{area[:-1]}_id={id}"' in page
+        assert f'href="/reports/totals?by=day&amp;{area[:-1]}_id={id}"' in page

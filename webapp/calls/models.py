@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from sqlalchemy import BigInteger, Index, Numeric, UniqueConstraint, func, select, text
+from sqlalchemy import BigInteger, Index, Numeric, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
 
-from webapp.ext import Base, db
+from webapp.ext import Base
 
 if TYPE_CHECKING:
     from webapp.customers.models import Customer
@@ -153,9 +152,3 @@ class CallTotal(Base):
     pdd: Mapped[int] = mapped_column(BigInteger)  # ... and how long, in milliseconds.
     cost: Mapped[Decimal] = mapped_column(Numeric(20, 8))
     price: Mapped[Decimal] = mapped_column(Numeric(20, 8))
-
-
-def latest_calls(customer_id: uuid.UUID, count: int = 20) -> Sequence[Call]:
-    """The last calls of a customer, the latest first."""
-    query = select(Call).where(Call.customer_id == customer_id).order_by(Call.started_at.desc()).limit(count)
-    return db.session.scalars(query).all()

@@ -13,8 +13,8 @@ from sqlalchemy.orm import contains_eager, joinedload
 
 from webapp import details
 from webapp.bulk import DELETE, DISABLE, ENABLE, bulk_page
+from webapp.calls import recent
 from webapp.calls.lists import DIRECTIONS, DISPOSITIONS
-from webapp.calls.models import latest_calls
 from webapp.customers.lists import CUSTOMERS
 from webapp.customers.models import Customer
 from webapp.customers.schemas import CustomerSchema
@@ -75,7 +75,7 @@ def show(id: uuid.UUID) -> Any:
             Extension.extension,
             url=url_for("extensions.index", customer_id=id),
         ),
-        calls=latest_calls(id),
+        recent=recent.of_customer(id),
         directions=DIRECTIONS,
         dispositions=DISPOSITIONS,
         changes=changes(customer, CustomerSchema),

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from decimal import Decimal
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from flask_babel import get_timezone
 from pydantic import BaseModel, Field
-from sqlalchemy import Numeric, cast, column, func, select, table, true
+from sqlalchemy import func, select, true
 
+from webapp.calls import totals
+from webapp.calls.models import CallTotal
 from webapp.customers.models import Customer
 from webapp.dids.models import STATUSES, Did
 from webapp.ext import db
@@ -18,8 +17,6 @@ from webapp.extensions.models import Extension
 from webapp.gateways.models import Gateway
 from webapp.providers.models import Provider
 from webapp.routes.models import Route
-
-_CALLS = table("calls", *map(column, ("started_at", "answered_at", "billsec", "cost", "price")), schema="public")
 
 
 class Dids(BaseModel):
@@ -60,8 +57,6 @@ class Stats(BaseModel):
 
 def stats() -> Stats:
     """All numbers in one statement."""
-    zone = ZoneInfo(str(get_timezone()))
-    midnight = dt.datetime.combine(dt.datetime.now(zone).date(), dt.time(), zone)
     kinds = {
         "customers": Customer,
         "extensions": Extension,
@@ -71,17 +66,15 @@ def stats() -> Stats:
     }
     counts = [select(func.count()).select_from(kind).scalar_subquery().label(name) for name, kind in kinds.items()]
     dids = select(*(func.count().filter(Did.status == status).label(status) for status in STATUSES)).subquery()
-    calls = (
-        select(
-            func.count().label("count"),
-            func.count(_CALLS.c.answered_at).label("answered"),
-            func.round(cast(func.coalesce(func.sum(_CALLS.c.billsec), 0), Numeric) / 60, 1).label("minutes"),
-            func.coalesce(func.sum(_CALLS.c.cost), 0).label("cost"),
-            func.coalesce(func.sum(_CALLS.c.price), 0).label("price"),
-        )
-        .where(_CALLS.c.started_at >= midnight)
-        .subquery()
-    )
-    numbers = select(*counts, dids, calls).select_from(dids.join(calls, true()))  # One row each.
+    today = totals.period({}, days=1)
+    calls = select(
+        func.coalesce(func.sum(CallTotal.calls), 0).label("count"),
+        func.coalesce(func.sum(CallTotal.answered), 0).label("answered"),
+        func.round(func.coalesce(func.sum(CallTotal.seconds), 0) / 60, 1).label("minutes"),
+        func.coalesce(func.sum(CallTotal.cost), 0).label("cost"),
+        func.coalesce(func.sum(CallTotal.price), 0).label("price"),
+    ).where(*totals.rows_kept(today, totals.Kept("all", "", ""), "day"))
+    today_calls = calls.subquery()
+    numbers = select(*counts, dids, today_calls).select_from(dids.join(today_calls, true()))  # One row each.
     found: dict[str, Any] = dict(db.session.execute(numbers).mappings().one())
     return Stats(dids=Dids(**found), calls_today=CallsToday(**found), **found)

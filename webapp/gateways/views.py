@@ -12,6 +12,8 @@ from sqlalchemy.orm import joinedload, selectinload
 
 from webapp import details
 from webapp.bulk import DELETE, DISABLE, ENABLE, bulk_page
+from webapp.calls import recent
+from webapp.calls.lists import DIRECTIONS, DISPOSITIONS
 from webapp.details import changes, some
 from webapp.dids.models import Allocation, Did
 from webapp.export import csv_file
@@ -81,6 +83,9 @@ def _page(id: uuid.UUID, password: str = "") -> str:
             url=url_for("dids.index", gateway_id=id),
             options=[selectinload(Did.current).joinedload(Allocation.customer)],
         ),
+        recent=recent.of_gateway(id),
+        directions=DIRECTIONS,
+        dispositions=DISPOSITIONS,
         changes=changes(gateway, GatewaySchema),
     )
 

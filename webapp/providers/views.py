@@ -11,6 +11,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import contains_eager, selectinload
 
 from webapp.bulk import DELETE, bulk_page
+from webapp.calls import recent
+from webapp.calls.lists import DIRECTIONS, DISPOSITIONS
 from webapp.details import changes, some
 from webapp.dids.models import Allocation, Did
 from webapp.export import csv_file
@@ -86,6 +88,9 @@ def show(id: uuid.UUID) -> Any:
         ),
         tariffs=tariffs,
         appraisals=prices.appraise_deck(tariffs.things),
+        recent=recent.of_provider(id),
+        directions=DIRECTIONS,
+        dispositions=DISPOSITIONS,
         changes=changes(provider, ProviderSchema),
     )
 

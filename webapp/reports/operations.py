@@ -226,17 +226,19 @@ def _name(by: str, thing: str) -> str:
 
 
 def _moments(by: str, period: Period) -> dict[str, str]:
-    """The days or hours of a period in their order, and what they are called; those without calls are among them."""
-    if by == "day":
-        first = totals.local(period.start).date()
-        days = [first + dt.timedelta(n) for n in range(period.days)]
-        return {day.isoformat(): typed.shown_day(day) for day in days}
-    first_hour = period.start.astimezone(dt.UTC).replace(minute=0, second=0, microsecond=0)
+    """The days or hours of a period until now in their order, and what they are called, those without calls too."""
+    until = min(period.end, dt.datetime.now(dt.UTC))
     found = {}
-    while first_hour < period.end:
-        moment = totals.local(first_hour)
-        found[moment.isoformat()] = typed.when(moment)
-        first_hour += dt.timedelta(hours=1)
+    if by == "day":
+        day = totals.local(period.start).date()
+        while day <= totals.local(until - dt.timedelta(microseconds=1)).date():
+            found[day.isoformat()] = typed.shown_day(day)
+            day += dt.timedelta(days=1)
+        return found
+    hour = period.start.astimezone(dt.UTC).replace(minute=0, second=0, microsecond=0)
+    while hour < until:
+        found[totals.local(hour).isoformat()] = typed.when(hour)
+        hour += dt.timedelta(hours=1)
     return found
 
 
