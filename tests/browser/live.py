@@ -14,13 +14,14 @@ from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 from flask_babel import force_locale, gettext
 from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright
-from sqlalchemy import select
+from sqlalchemy import select, text
 from werkzeug.serving import make_server
 
 from tests.calls.exchange import settings
 from tests.conftest import PASSWORD
 from webapp import create_app, demonstration, store
 from webapp.accounts.models import User
+from webapp.calls.models import Call, UnratedCdr
 from webapp.customers.models import Customer
 from webapp.dialling.models import NumberRule
 from webapp.dids.models import Did
@@ -29,6 +30,7 @@ from webapp.extensions.models import Extension
 from webapp.gateways.models import Gateway
 from webapp.imports.models import Import
 from webapp.providers.models import Provider
+from webapp.reratings.models import Rerating
 from webapp.routes.models import Route
 from webapp.tariffs.models import PricePlan, ProviderTariff, Tariff
 from webapp.tokens.models import ApiToken
@@ -169,19 +171,46 @@ FILES = {
 }
 
 
+# Calls as Asterisk records them: answered, busy, to a number without a tariff, in; and a record that makes no sense.
+CDRS = """
+INSERT INTO asterisk.cdr (node, start, answer, "end", duration, billsec, disposition, uniqueid, linkedid, sequence,
+    direction, customer_id, provider_id, gateway_id, number, src, dcontext, pdd)
+SELECT 'pbx1', start::text, CASE WHEN n % 3 > 0 THEN start::text END, (start + interval '70 s')::text, '70',
+    CASE WHEN n % 3 > 0 THEN (n * 7)::text ELSE '0' END, CASE WHEN n % 3 > 0 THEN 'ANSWERED' ELSE 'BUSY' END,
+    'call-' || n, 'call-' || n, '0', CASE WHEN n % 7 = 0 THEN 'inbound' ELSE 'outbound' END, c.id::text,
+    g.provider_id::text, g.id::text,
+    (ARRAY['5511940001234', '5521330001234', '442012345678', '551140001000'])[1 + n % 4], '551140001001',
+    'verdict-route', (500 + 10 * n)::text
+FROM generate_series(1, 40) n, LATERAL (SELECT now() - n * interval '11 hours' AS start) s,
+    (SELECT id FROM customers ORDER BY code LIMIT 1) c, (SELECT id, provider_id FROM gateways ORDER BY name LIMIT 1) g
+UNION ALL SELECT 'pbx1', 'the day before', NULL, '', 'long', '0', '', 'sense', '', '0', '', '', '', '', '', '', '', NULL
+"""
+
+
+def record_calls() -> None:
+    """As Asterisk does, when they end."""
+    db.session.execute(text(CDRS))
+    db.session.commit()
+
+
 def enter_more(page: Page, site: Site) -> None:
-    """What `every_page` shows beside the demonstration, by an administrator: a token, a number rule, some files."""
+    """What `every_page` shows beside the demonstration, by an administrator: a token, a number rule, files, calls."""
+    site.stored(record_calls)
+    page.goto(f"{site.url}/reports/reratings/new")
+    fill(page, since="2020-01-01")
+    submit(page)
+    page.wait_for_url("**/reratings/*-*")
     page.goto(f"{site.url}/tokens/new")
     fill(page, name="billing of last year")
     submit(page)
     page.goto(f"{site.url}/dialling/new")
     fill(page, pattern="99X.", strip="2", description="Filial")
     submit(page)
-    for name, (kind, text) in FILES.items():
+    for name, (kind, lines) in FILES.items():
         page.goto(f"{site.url}/imports/new?kind={kind}")
         if kind != "dids":
             page.locator("#target_id").select_option(index=1)
-        page.locator("#file").set_input_files({"name": name, "mimeType": "text/csv", "buffer": text.encode()})
+        page.locator("#file").set_input_files({"name": name, "mimeType": "text/csv", "buffer": lines.encode()})
         submit(page)
         page.locator("#progress").wait_for(state="detached", timeout=60_000)
 
@@ -191,7 +220,8 @@ def every_page(site: Site) -> dict[str, str]:
     `enter_more` has entered. Only the documentation of the API is not among them: others have made it."""
 
     def one(kind: type[Any], *conditions: Any) -> Any:
-        return db.session.scalars(select(kind.id).where(*conditions).order_by(kind.created_at)).first()
+        order = kind.id if kind is Call else kind.created_at
+        return db.session.scalars(select(kind.id).where(*conditions).order_by(order)).first()
 
     def paths() -> dict[str, str]:
         taken, free = one(Did, Did.status == "allocated"), one(Did, Did.status == "available")
@@ -277,6 +307,22 @@ def every_page(site: Site) -> dict[str, str]:
             "dids-allocate-many": "/dids/allocate",
             "dids-deallocate-many": "/dids/deallocate",
             "reports": "/reports/",
+            **{
+                f"reports-{by}": f"/reports/totals?by={by}"
+                for by in ("customer", "destination", "provider", "gateway", "day", "hour", "cause", "did")
+            },
+            "reports-nothing": "/reports/totals?by=customer&start=2020-01-01&end=2020-01-02",
+            "reports-dids": "/reports/dids",
+            "calls": "/reports/cdr",
+            "calls-nothing": "/reports/cdr?src=0",
+            "call": f"/reports/calls/{one(Call, Call.answered_at.is_not(None), Call.unrated == '')}",
+            "call-unrated": f"/reports/calls/{one(Call, Call.unrated != '')}",
+            "unrated": "/reports/unrated/",
+            "unrated-cdr": f"/reports/unrated/{db.session.scalar(select(UnratedCdr.cdr_id))}",
+            "reratings": "/reports/reratings/",
+            "reratings-new": "/reports/reratings/new",
+            "rerating": f"/reports/reratings/{one(Rerating)}",
+            "completeness": "/reports/completeness/",
             "imports": "/imports/",
             "imports-new-dids": "/imports/new?kind=dids",
             "imports-new-tariffs": "/imports/new?kind=tariffs",
