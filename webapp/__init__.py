@@ -35,6 +35,7 @@ AREAS = (
     "settings",
     "dialling",
     "number_rules",
+    "destination_lists",
 )
 
 
