@@ -41,6 +41,14 @@ ALTER TABLE public.gateways
     ADD CONSTRAINT ck_gateways_caller_id_format
         CHECK (caller_id_format IN ('e164', 'plus', 'national', 'long_distance'));
 
+-- The digits that a pattern begins with: most routes are ruled out by them.
+ALTER TABLE public.routes ADD COLUMN digits text
+    GENERATED ALWAYS AS (substring(pattern FROM '^[0-9*#]*')) STORED NOT NULL;
+
+-- How many calls the customer has on the node that asks. The new calls of the last second are counted by the index.
+ALTER TABLE asterisk.call_requests ADD COLUMN channels text DEFAULT '' NOT NULL;
+CREATE INDEX ix_call_requests_requested_at ON asterisk.call_requests (requested_at);
+
 ALTER TABLE public.settings
     ADD COLUMN max_call_seconds integer DEFAULT 14400 NOT NULL,
     ADD CONSTRAINT ck_settings_max_call_seconds CHECK (max_call_seconds BETWEEN 60 AND 86400);
