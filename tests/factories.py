@@ -41,6 +41,8 @@ def make_gateway(name: str = "gw", **values: Any) -> Gateway:
         "inbound_strip": 0,
         "inbound_prepend": "",
         "qualify_frequency": 60,
+        "max_channels": 0,
+        "caller_id_format": "e164",
     }
     return Gateway(**(defaults | values))
 
@@ -58,6 +60,12 @@ def make_customer(code: str = "acme", **values: Any) -> Customer:
         "trunk_port": 5060,
         "qualify_frequency": 60,
         "codecs": ["alaw", "ulaw"],
+        "max_channels": 0,
+        "calls_per_second": 0,
+        "max_price_per_minute": None,
+        "refuse_below_cost": False,
+        "daily_limit": None,
+        "allowed_caller_ids": [],
     }
     return Customer(**(defaults | values))
 

@@ -48,6 +48,7 @@ def there(app: Flask, session: object, monkeypatch: pytest.MonkeyPatch) -> dict[
     plan = things.price_plan("Retail")
     things.tariff(plan, "5511")
     things.deck_line(sul, "5511")
+    things.destination_list("Dear")
     return {
         "office": acme.id,
         "trunk": things.trunk("padaria-velha", "10.1.0.1").id,

@@ -39,6 +39,7 @@ AREAS = (
     "settings",
     "dialling",
     "number_rules",
+    "destination_lists",
 )
 
 

@@ -3,6 +3,7 @@
 from webapp.accounts.models import AuditEntry, KnownAddress, SecondFactor, SignInTry, User, UserSession
 from webapp.calls.models import Call, CallTotal, Journal, JournalDay, UnratedCdr
 from webapp.customers.models import Customer
+from webapp.destination_lists.models import DestinationList
 from webapp.dialling.models import NumberRule
 from webapp.dids.models import Allocation, Did
 from webapp.extensions.models import Extension
@@ -23,6 +24,7 @@ __all__ = [
     "CallTotal",
     "CompanySettings",
     "Customer",
+    "DestinationList",
     "Did",
     "DidLine",
     "Extension",

@@ -27,6 +27,7 @@ _AREAS = (
     "routes",
     "tariffs",
     "number-rules",
+    "destination_lists",
     "imports",
 )
 PERMISSIONS: dict[str, frozenset[str]] = {

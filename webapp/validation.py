@@ -134,6 +134,17 @@ def _split(value: Any) -> Any:
     return [item for item in re.split(r"[\s,;]+", value) if item] if isinstance(value, str) else value
 
 
+def _split_lines(value: Any) -> Any:
+    """The same for items that hold blanks: +55 11 4000-1234 is one number."""
+    items = re.split(r"[\r\n,;]", value) if isinstance(value, str) else []
+    return [item for item in items if item.strip()] if isinstance(value, str) else value
+
+
+def _listed_prefix(value: Any) -> Any:
+    """+5511 is 5511. A blank within stays, and is refused: 55 11 may mean one prefix, and may mean two."""
+    return value.strip().removeprefix("+") if isinstance(value, str) else value
+
+
 def _distinct(items: list[str]) -> list[str]:
     return list(dict.fromkeys(items))
 
@@ -214,6 +225,24 @@ Prefix = Annotated[
     BeforeValidator(_prefix_digits),
     AfterValidator(matching(r"[0-9]{1,15}", N_("Use 1 to 15 digits, country code first, such as 5511."))),
 ]
+Prefixes = Annotated[
+    list[
+        Annotated[
+            str,
+            BeforeValidator(_listed_prefix),
+            AfterValidator(matching(r"[0-9]{1,15}", N_("Use 1 to 15 digits, country code first, such as 5511."))),
+        ]
+    ],
+    Field(min_length=1, max_length=2000),
+    BeforeValidator(_split_lines),
+    AfterValidator(_distinct),
+]
+E164s = Annotated[
+    list[Annotated[str, BeforeValidator(_phone_digits), AfterValidator(_e164)]],
+    Field(max_length=500),
+    BeforeValidator(_split_lines),
+    AfterValidator(_distinct),
+]
 DialString = Annotated[
     str, Html(15, "tel"), AfterValidator(matching(r"[0-9*#]{0,15}", N_("Use digits, * and # only, 15 at the most.")))
 ]
@@ -243,6 +272,7 @@ DialCodes = Annotated[
     AfterValidator(_distinct),
 ]
 Whole = Annotated[int, BeforeValidator(_whole)]
+Channels = Annotated[Whole, Field(ge=0, le=10_000)]  # Calls at the same time; 0: no limit.
 Port = Annotated[Whole, Field(ge=1, le=65535)]
 QualifyFrequency = Annotated[Whole, Field(ge=0, le=3600)]  # Seconds between two OPTIONS; 0: none.
 SipSecret = Annotated[

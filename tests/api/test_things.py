@@ -37,6 +37,10 @@ def number_rule(api: Program) -> Body:
     return {"pattern": "0ZZ.", "strip": 1, "prepend": "{country}"}
 
 
+def destination_list(api: Program) -> Body:
+    return {"name": "International", "prefixes": ["1", "44"]}
+
+
 # area, what to create, what to change, a value that is refused with its message
 THINGS = [
     ("providers", provider, {"name": "Sul"}, ("cost_per_minute", "-1", "Use 0 or more.")),
@@ -44,6 +48,7 @@ THINGS = [
     ("customers", customer, {"name": "Padaria Central"}, ("code", "ã", None)),
     ("extensions", extension, {"name": "João"}, ("extension", "1", "Use 2 to 6 digits.")),
     ("routes", route, {"priority": 5}, ("pattern", "abc", None)),
+    ("destination-lists", destination_list, {"prefixes": ["1"]}, ("prefixes", ["1-4"], None)),
     ("number-rules", number_rule, {"strip": 2}, ("prepend", "+", "Use digits, {country} and {area} only.")),
 ]
 EVERY_THING = pytest.mark.parametrize(("area", "make", "change", "bad"), THINGS, ids=[area for area, *_ in THINGS])

@@ -23,6 +23,7 @@ from webapp import create_app, demonstration, store
 from webapp.accounts.models import User
 from webapp.calls.models import Call, UnratedCdr
 from webapp.customers.models import Customer
+from webapp.destination_lists.models import DestinationList
 from webapp.dialling.models import NumberRule
 from webapp.dids.models import Did
 from webapp.ext import db
@@ -203,6 +204,9 @@ def enter_more(page: Page, site: Site) -> None:
     page.goto(f"{site.url}/tokens/new")
     fill(page, name="billing of last year")
     submit(page)
+    page.goto(f"{site.url}/destination-lists/new")
+    fill(page, name="Dear countries", prefixes="882\n883\n5355")
+    submit(page)
     page.goto(f"{site.url}/dialling/new")
     fill(page, pattern="99X.", strip="2", description="Filial")
     submit(page)
@@ -263,6 +267,11 @@ def every_page(site: Site) -> dict[str, str]:
             "user": f"/users/{one(User)}",
             "users-edit": f"/users/{one(User)}/edit",
             "users-delete": f"/users/{one(User)}/delete",
+            "destination-lists": "/destination-lists/",
+            "destination-lists-new": "/destination-lists/new",
+            "destination-list": f"/destination-lists/{one(DestinationList)}",
+            "destination-lists-edit": f"/destination-lists/{one(DestinationList)}/edit",
+            "destination-lists-nothing-found": "/destination-lists/?q=zzzz",
             "tokens": "/tokens/",
             "tokens-new": "/tokens/new",
             "tokens-revoke": f"/tokens/{one(ApiToken)}/revoke",

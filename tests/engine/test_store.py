@@ -130,6 +130,8 @@ def test_a_new_thing_is_recorded_with_all_its_values(provider: Provider) -> None
         "inbound_strip": 0,
         "inbound_prepend": "",
         "qualify_frequency": 60,
+        "max_channels": 0,
+        "caller_id_format": "e164",
     }
 
 

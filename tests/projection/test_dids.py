@@ -32,6 +32,16 @@ def test_a_phone_has_it() -> None:
     assert written(did) == row(f"to-phone,s,1(acme-100,{customer.id},551140001000)")
 
 
+def test_how_many_calls_its_customer_may_have_at_once_goes_along() -> None:
+    trunk, office = make_trunk("padaria", max_channels=30), make_customer("acme", max_channels=2)
+    with_trunk, with_phone = make_did("551140001000"), make_did("551140001000")
+    make_allocation(with_trunk, trunk)
+    make_allocation(with_phone, office, make_extension("100", office))
+
+    assert written(with_trunk) == row(f"to-trunk,s,1(trunk-padaria,{trunk.id},551140001000,30)")
+    assert written(with_phone) == row(f"to-phone,s,1(acme-100,{office.id},551140001000,2)")
+
+
 def test_the_number_of_a_disabled_customer_is_refused_in_its_name() -> None:
     suspended = f"refuse-suspended,s,1({{}},{'551140001000'})"
     trunk = make_trunk(enabled=False)

@@ -60,7 +60,7 @@ def test_an_answer_is_read_back(asterisk: Connection, owner: Connection, custome
     answer = question(asterisk, id="q1", customer_id=customer_id, dialed="552133331234", endpoint="x-100", caller="100")
 
     assert (answer["verdict"], answer["number"]) == ("route", "552133331234")
-    assert str(answer["legs"]).endswith(":552133331234")
+    assert str(answer["legs"]).endswith(":552133331234::0")
     [stored] = ask(owner, "SELECT node, endpoint, dialed, caller, verdict FROM asterisk.call_requests WHERE id = 'q1'")
     assert stored == ("pbx1", "x-100", "552133331234", "100", "route")
 
@@ -89,7 +89,7 @@ GARBAGE = [
 ]
 
 
-@pytest.mark.parametrize("column", ["id", "endpoint", "customer_id", "dialed", "caller"])
+@pytest.mark.parametrize("column", ["id", "endpoint", "customer_id", "dialed", "caller", "channels"])
 def test_garbage_in_a_column_is_answered(asterisk: Connection, customer_id: str, column: str) -> None:
     """A question that is refused looks to the dialplan like a database that is away."""
     longer = (

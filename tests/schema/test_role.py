@@ -22,7 +22,7 @@ READABLE = {
     "ps_endpoints",
     "ps_registrations",
 }
-QUESTION = {"id", "endpoint", "customer_id", "dialed", "caller"}
+QUESTION = {"id", "endpoint", "customer_id", "dialed", "caller", "channels"}
 
 
 def families() -> dict[str, str]:

@@ -93,7 +93,7 @@ def legs(answer: Answer) -> list[tuple[str, str]]:
     """Endpoint and number to send of each leg, in the order to try."""
     assert (answer["verdict"], answer["reason"], answer["cause"]) == ("route", "", 0)
     found = [leg.split(":") for leg in answer["legs"].split("&")]
-    return [(endpoint, number) for endpoint, _, _, number in found]
+    return [(endpoint, number) for endpoint, _, _, number, *_ in found]
 
 
 # ---- out
@@ -108,8 +108,8 @@ def test_a_route(carrier: Carrier) -> None:
         "cause": 0,
         "number": "552133331234",
         "caller_id": "551140001998",
-        "legs": f"gateway-dear:{carrier.dear.id}:{carrier.dear.provider_id}:552133331234",
-        "max_seconds": 0,
+        "legs": f"gateway-dear:{carrier.dear.id}:{carrier.dear.provider_id}:552133331234:551140001998:0",
+        "max_seconds": 14400,
     }
 
 
@@ -367,7 +367,7 @@ def test_thirty_two_signs_are_still_a_number(carrier: Carrier) -> None:
     assert legs(ask(carrier.trunk, "5" * 32)) == [("gateway-cheap", "5" * 32)]
 
 
-def test_a_leg_has_four_parts_whatever_the_things_are_called(carrier: Carrier) -> None:
+def test_a_leg_has_six_parts_whatever_the_things_are_called(carrier: Carrier) -> None:
     """The dialplan cuts a leg at its colons, and the legs at their ampersands."""
     carrier.dear.name, carrier.dear.tech_prefix = "A.b_c-9", "*#1"
     store.save(carrier.dear)
@@ -375,4 +375,6 @@ def test_a_leg_has_four_parts_whatever_the_things_are_called(carrier: Carrier) -
 
     answer = ask(carrier.trunk, "552133331234")
 
-    assert answer["legs"] == f"gateway-A.b_c-9:{carrier.dear.id}:{carrier.dear.provider_id}:*#1552133331234"
+    assert (
+        answer["legs"] == f"gateway-A.b_c-9:{carrier.dear.id}:{carrier.dear.provider_id}:*#1552133331234:551140001998:0"
+    )

@@ -28,6 +28,8 @@ def valid(**values: str) -> dict[str, str]:
         "username": "",
         "password": "",
         "codecs": "alaw, ulaw",
+        "max_channels": "0",
+        "caller_id_format": "e164",
         "tech_prefix": "",
         "inbound_strip": "0",
         "inbound_prepend": "",

@@ -23,6 +23,7 @@ from webapp import export, paging, store
 from webapp.accounts.models import ROLES, AuditEntry, User
 from webapp.calls.models import Call
 from webapp.customers.models import Customer
+from webapp.destination_lists.models import DestinationList
 from webapp.dialling.models import NumberRule
 from webapp.dids import operations
 from webapp.dids.models import Did
@@ -178,6 +179,10 @@ def _number_rules(numbers: range) -> None:
     )
 
 
+def _destination_lists(numbers: range) -> None:
+    store.save(*(DestinationList(name=f"List {n:03}", prefixes=[str(n + 1)]) for n in numbers))
+
+
 # area -> how to make things number such to such, and how many rows each of them has in the list.
 LISTS: dict[str, tuple[Callable[[range], object], int]] = {
     "providers": (_providers, 1),
@@ -192,6 +197,7 @@ LISTS: dict[str, tuple[Callable[[range], object], int]] = {
     "tokens": (_tokens, 1),
     "audit": (_audit, 1),
     "number-rules": (_number_rules, 1),
+    "destination-lists": (_destination_lists, 1),
 }
 FILES = {"reports": "calls"}  # What a file is called, where it is not as its list.
 UNSORTED = {"tokens": 1, "audit": 2}  # So many columns hold nothing that could be sorted.

@@ -45,6 +45,7 @@ THINGS: dict[str, tuple[Callable[[], Any], str]] = {
     "dids": (things.did, "description"),
     "tariffs": (lambda: things.tariff(things.price_plan(), valid_from=LATER), "description"),
     "provider-tariffs": (lambda: things.deck_line(things.provider(), valid_from=LATER), "description"),
+    "destination-lists": (things.destination_list, "name"),
     "dialling": (things.number_rule, "description"),
     "users": (_user, "username"),
 }

@@ -31,6 +31,7 @@ AREAS = (
     "routes",
     "tariffs",
     "number-rules",
+    "destination_lists",
     "imports",
 )
 

@@ -15,6 +15,7 @@ from sqlalchemy import func, select, text
 from webapp import store
 from webapp.calls.models import Call
 from webapp.customers.models import Customer
+from webapp.destination_lists.models import DestinationList
 from webapp.dialling.models import NumberRule
 from webapp.dids import operations
 from webapp.dids.models import Did
@@ -74,6 +75,10 @@ def tariff(plan: PricePlan, prefix: str = "55", price: str = "0.12", **values: A
 def deck_line(provider: Provider, prefix: str = "55", cost: str = "0.05", **values: Any) -> ProviderTariff:
     values = {"valid_from": START, **values}
     return _stored(ProviderTariff(provider_id=provider.id, prefix=prefix, cost_per_minute=Decimal(cost), **values))
+
+
+def destination_list(name: str = "International", *prefixes: str) -> DestinationList:
+    return _stored(DestinationList(name=name, prefixes=list(prefixes) or ["1", "44"]))
 
 
 def number_rule(**values: Any) -> NumberRule:

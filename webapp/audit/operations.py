@@ -20,6 +20,8 @@ from webapp.accounts.models import AuditEntry, User
 from webapp.accounts.schemas import UserSchema
 from webapp.customers.models import Customer
 from webapp.customers.schemas import CustomerSchema
+from webapp.destination_lists.models import DestinationList
+from webapp.destination_lists.schemas import DestinationListSchema
 from webapp.dialling.models import NumberRule
 from webapp.dialling.schemas import NumberRuleSchema
 from webapp.dids.models import Allocation, Did
@@ -63,6 +65,7 @@ KINDS = {
     "asterisk": Kind(N_("Asterisk's tables"), None),
     "customers": Kind(N_("Customer"), Customer, CustomerSchema, "customers.show"),
     "customer_dids": Kind(N_("Allocation"), Allocation, AllocationSchema, "dids.show", [joinedload(Allocation.did)]),
+    "destination_lists": Kind(N_("Destination list"), DestinationList, DestinationListSchema, "destination_lists.show"),
     "dids": Kind(N_("DID"), Did, DidRangeSchema, "dids.show"),
     "extensions": Kind(
         N_("Extension"), Extension, ExtensionSchema, "extensions.show", [joinedload(Extension.customer)]
@@ -128,6 +131,8 @@ _FIELDS = {
 }
 # Columns that refer to another thing, which is then called by its name.
 _REFERENCES = {
+    "allowed_list_id": "destination_lists",
+    "blocked_list_id": "destination_lists",
     "customer_id": "customers",
     "did_id": "dids",
     "extension_id": "extensions",

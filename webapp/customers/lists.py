@@ -25,6 +25,8 @@ CUSTOMERS = ListOf(
     filters=[
         Filter("type", lazy_gettext("Type"), Customer.type, words=TYPES),
         Filter("price_plan_id", lazy_gettext("Price plan"), Customer.price_plan_id, things=PricePlan),
+        Filter("blocked_list_id", lazy_gettext("Blocked destinations"), Customer.blocked_list_id, type="hidden"),
+        Filter("allowed_list_id", lazy_gettext("Allowed destinations"), Customer.allowed_list_id, type="hidden"),
         Filter("enabled", lazy_gettext("State"), Customer.enabled, words=STATES),
     ],
     export={
@@ -34,6 +36,12 @@ CUSTOMERS = ListOf(
         "enabled": Customer.enabled,
         "price_plan": PricePlan.name,
         "caller_id": Customer.caller_id,
+        "allowed_caller_ids": Customer.allowed_caller_ids,
+        "max_channels": Customer.max_channels,
+        "calls_per_second": Customer.calls_per_second,
+        "max_price_per_minute": Customer.max_price_per_minute,
+        "daily_limit": Customer.daily_limit,
+        "refuse_below_cost": Customer.refuse_below_cost,
         "trunk_ip": Customer.trunk_ip,
         "trunk_port": Customer.trunk_port,
         "qualify_frequency": Customer.qualify_frequency,

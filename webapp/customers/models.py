@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import uuid
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from sqlalchemy import CheckConstraint, ForeignKey, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Numeric, Text, UniqueConstraint
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from webapp.ext import Base, Managed
 
 if TYPE_CHECKING:
+    from webapp.destination_lists.models import DestinationList
     from webapp.dids.models import Allocation
     from webapp.extensions.models import Extension
     from webapp.tariffs.models import PricePlan
@@ -34,6 +36,17 @@ class Customer(Managed, Base):
     number_rules: Mapped[str] = mapped_column(server_default="e164")
     area_code: Mapped[str] = mapped_column(server_default="")  # Of local numbers; empty: the company's.
 
+    # What its calls are limited to; 0 and None: no limit. Calls at once are counted on each node by itself.
+    max_channels: Mapped[int] = mapped_column(server_default="0")
+    calls_per_second: Mapped[int] = mapped_column(server_default="0")
+    max_price_per_minute: Mapped[Decimal | None] = mapped_column(Numeric(16, 8))
+    refuse_below_cost: Mapped[bool] = mapped_column(server_default="false")
+    daily_limit: Mapped[Decimal | None] = mapped_column(Numeric(16, 8))  # What calls out of a day may come to.
+    # Numbers that its calls may present besides its own, E.164.
+    allowed_caller_ids: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    blocked_list_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("destination_lists.id"), index=True)
+    allowed_list_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("destination_lists.id"), index=True)
+
     # A trunk's addresses. Calls to the customer go to the single addresses, calls from any of them are its own.
     trunk_ip: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     trunk_port: Mapped[int] = mapped_column(server_default="5060")
@@ -41,6 +54,12 @@ class Customer(Managed, Base):
     codecs: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{alaw,ulaw}")
 
     price_plan: Mapped[PricePlan | None] = relationship(back_populates="customers")
+    blocked_list: Mapped[DestinationList | None] = relationship(
+        foreign_keys=[blocked_list_id], back_populates="blocked_for"
+    )
+    allowed_list: Mapped[DestinationList | None] = relationship(
+        foreign_keys=[allowed_list_id], back_populates="allowed_for"
+    )
     extensions: Mapped[list[Extension]] = relationship(
         back_populates="customer",
         primaryjoin="Extension.customer_id == Customer.id",
@@ -59,6 +78,9 @@ class Customer(Managed, Base):
         CheckConstraint("type <> 'trunk' OR cardinality(trunk_ip) > 0", "trunk_has_ip"),
         CheckConstraint("number_rules IN ('e164', 'brazil', 'company', 'own')", "number_rules"),
         CheckConstraint("area_code ~ '^[0-9]{0,5}$'", "area_code"),
+        CheckConstraint("max_channels BETWEEN 0 AND 10000", "max_channels"),
+        CheckConstraint("calls_per_second BETWEEN 0 AND 1000", "calls_per_second"),
+        CheckConstraint("max_price_per_minute >= 0 AND daily_limit >= 0", "amounts"),
         CheckConstraint("trunk_port BETWEEN 1 AND 65535", "trunk_port"),
         CheckConstraint("qualify_frequency BETWEEN 0 AND 3600", "qualify_frequency"),
         CheckConstraint("cardinality(codecs) > 0", "codecs"),

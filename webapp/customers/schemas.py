@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import uuid
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from webapp.validation import (
     N_,
     AreaCode,
+    Channels,
     Codecs,
     CustomerCode,
     DisplayName,
     E164OrNothing,
+    E164s,
     IpNetworks,
+    Money,
     Port,
     QualifyFrequency,
     Schema,
+    Whole,
     at,
 )
 
@@ -63,6 +67,43 @@ class CustomerSchema(Schema):
         description=N_("Local numbers are in this area; empty: the company's."),
         json_schema_extra={"attributes": {"inputmode": "numeric"}},
     )
+    allowed_caller_ids: E164s = Field(
+        [],
+        title=N_("Further caller numbers"),
+        description=N_("Numbers that its calls may show besides its own, one in each line."),
+        json_schema_extra={"widget": "lines"},
+    )
+    max_channels: Channels = Field(
+        0,
+        title=N_("Calls at once"),
+        description=N_("In and out together, counted on each server by itself; 0: no limit."),
+    )
+    calls_per_second: Annotated[Whole, Field(ge=0, le=1000)] = Field(
+        0, title=N_("New calls per second"), description=N_("Calls out; 0: no limit.")
+    )
+    max_price_per_minute: Money | None = Field(
+        None,
+        title=N_("Highest price per minute"),
+        description=N_("Numbers that are dearer for the customer cannot be called. Empty: no limit."),
+    )
+    daily_limit: Money | None = Field(
+        None,
+        title=N_("Limit per day"),
+        description=N_("Once the calls out of a day come to so much, no more are placed. Empty: no limit."),
+    )
+    refuse_below_cost: bool = Field(
+        False,
+        title=N_("Never below cost"),
+        description=N_("Its calls leave only by gateways where a minute costs no more than the customer pays."),
+    )
+    blocked_list_id: uuid.UUID | None = Field(
+        None, title=N_("Blocked destinations"), description=N_("Numbers of this list cannot be called.")
+    )
+    allowed_list_id: uuid.UUID | None = Field(
+        None,
+        title=N_("Allowed destinations"),
+        description=N_("Only numbers of this list can be called. In both lists, the longer prefix counts."),
+    )
     trunk_ip: IpNetworks = Field(
         [],
         title=N_("Trunk addresses"),
@@ -80,6 +121,14 @@ class CustomerSchema(Schema):
     REFUSALS = {
         "uq_customers_code": ("code", N_("Another customer has this code.")),
         "fk_customers_price_plan_id_price_plans": ("price_plan_id", N_("This price plan no longer exists.")),
+        "fk_customers_blocked_list_id_destination_lists": (
+            "blocked_list_id",
+            N_("This destination list no longer exists."),
+        ),
+        "fk_customers_allowed_list_id_destination_lists": (
+            "allowed_list_id",
+            N_("This destination list no longer exists."),
+        ),
         "fk_extensions_customer_id_customer_type_customers": (
             "type",
             N_("This customer has extensions; delete them before you change the type."),

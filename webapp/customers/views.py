@@ -18,6 +18,7 @@ from webapp.calls.lists import DIRECTIONS, DISPOSITIONS
 from webapp.customers.lists import CUSTOMERS
 from webapp.customers.models import Customer
 from webapp.customers.schemas import CustomerSchema
+from webapp.destination_lists.models import DestinationList
 from webapp.details import changes, some
 from webapp.dids.models import Allocation, Did
 from webapp.export import csv_file
@@ -60,7 +61,11 @@ def bulk() -> Any:
 @bp.get("/<uuid:id>")
 @permission("customers.read")
 def show(id: uuid.UUID) -> Any:
-    customer = db.get_or_404(Customer, id, options=[joinedload(Customer.price_plan)])
+    customer = db.get_or_404(
+        Customer,
+        id,
+        options=[joinedload(Customer.price_plan), joinedload(Customer.blocked_list), joinedload(Customer.allowed_list)],
+    )
     return render_template(
         "customers/show.html",
         thing=customer,
@@ -100,6 +105,9 @@ def edit(id: uuid.UUID | None) -> Any:
     form = CustomerForm(obj=customer)
     plans = db.session.scalars(select(PricePlan).order_by(PricePlan.name))
     choices(form.price_plan_id, plans, nothing=gettext("None"))
+    lists = db.session.scalars(select(DestinationList).order_by(DestinationList.name)).all()
+    for field in (form.blocked_list_id, form.allowed_list_id):
+        choices(field, lists, nothing=gettext("None"))
     if form.validate_on_submit() and form.save(customer):
         return saved(gettext("Customer %(name)s saved.", name=customer.name), ".show", id=customer.id)
     return render_template("customers/edit.html", customer=customer, form=form), 422 if form.errors else 200

@@ -185,9 +185,9 @@ def _normalised(customer: Customer | None, dialled: str) -> tuple[str, list[dict
 
 
 def _legs(legs: str) -> list[Leg]:
-    """The ways out of an answer: endpoint:gateway id:provider id:number, joined with &."""
+    """The ways out of an answer: endpoint:gateway id:provider id:number:caller id:calls at once, joined with &."""
     parts = [leg.split(":") for leg in legs.split("&")] if legs else []
-    ids = [uuid.UUID(gateway_id) for _, gateway_id, _, _ in parts]
+    ids = [uuid.UUID(gateway_id) for _, gateway_id, *_ in parts]
     gateways = db.session.scalars(select(Gateway).where(Gateway.id.in_(ids)))
     names = {gateway.id: gateway.name for gateway in gateways}
-    return [Leg(id, names[id], number) for id, (_, _, _, number) in zip(ids, parts, strict=True)]
+    return [Leg(id, names[id], number) for id, (_, _, _, number, *_) in zip(ids, parts, strict=True)]

@@ -44,6 +44,8 @@ GATEWAYS = ListOf(
         "username": Gateway.username,
         "codecs": Gateway.codecs,
         "tech_prefix": Gateway.tech_prefix,
+        "caller_id_format": Gateway.caller_id_format,
+        "max_channels": Gateway.max_channels,
         "inbound_strip": Gateway.inbound_strip,
         "inbound_prepend": Gateway.inbound_prepend,
         "qualify_frequency": Gateway.qualify_frequency,

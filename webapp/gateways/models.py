@@ -40,6 +40,9 @@ class Gateway(Managed, Base):
 
     codecs: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{alaw,ulaw}")
     tech_prefix: Mapped[str] = mapped_column(server_default="")  # Put before every number sent.
+    max_channels: Mapped[int] = mapped_column(server_default="0")  # Calls at once on each node; 0: no limit.
+    # How the provider wants caller numbers: e164 (5511...), plus (+5511...), national (11...), long_distance (011...).
+    caller_id_format: Mapped[str] = mapped_column(server_default="e164")
     inbound_strip: Mapped[int] = mapped_column(server_default="0")  # Digits cut off a called number ...
     inbound_prepend: Mapped[str] = mapped_column(server_default="")  # ... and put before it, to make it E.164.
     qualify_frequency: Mapped[int] = mapped_column(server_default="60")  # Seconds between OPTIONS; 0: never.
@@ -52,6 +55,8 @@ class Gateway(Managed, Base):
         CheckConstraint("port BETWEEN 1 AND 65535", "port"),
         CheckConstraint("transport IN ('udp', 'tcp', 'tls')", "transport"),
         CheckConstraint("NOT registration OR (username <> '' AND password <> '')", "registration_has_credentials"),
+        CheckConstraint("max_channels BETWEEN 0 AND 10000", "max_channels"),
+        CheckConstraint("caller_id_format IN ('e164', 'plus', 'national', 'long_distance')", "caller_id_format"),
         CheckConstraint("inbound_strip BETWEEN 0 AND 15", "inbound_strip"),
         CheckConstraint("qualify_frequency BETWEEN 0 AND 3600", "qualify_frequency"),
         CheckConstraint("cardinality(codecs) > 0", "codecs"),

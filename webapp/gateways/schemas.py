@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from webapp.validation import (
     N_,
+    Channels,
     Codecs,
     DialString,
     Digits,
@@ -61,6 +62,26 @@ class GatewaySchema(Schema):
     codecs: Codecs = Field(["alaw", "ulaw"], title=N_("Codecs"), description=N_("In order of preference."))
     tech_prefix: DialString = Field(
         "", title=N_("Tech prefix"), description=N_("Put before every number sent to this gateway.")
+    )
+    caller_id_format: Literal["e164", "plus", "national", "long_distance"] = Field(
+        "e164",
+        title=N_("Caller numbers are sent"),
+        description=N_("Numbers of other countries are sent with their country code in any case."),
+        json_schema_extra={
+            "choices": {
+                "e164": N_("With country code: 5511…"),
+                "plus": N_("With + and country code: +5511…"),
+                "national": N_("Without country code: 11…"),
+                "long_distance": N_("With 0 instead of the country code: 011…"),
+            }
+        },
+    )
+    max_channels: Channels = Field(
+        0,
+        title=N_("Calls at once"),
+        description=N_(
+            "In and out together, counted on each server by itself; a full gateway is passed over. 0: no limit."
+        ),
     )
     inbound_strip: Annotated[Whole, Field(ge=0, le=15)] = Field(
         0,

@@ -29,6 +29,7 @@ class CompanySettings(Managed, Base):
         ARRAY(Text), server_default="{112,180,188,190,191,192,193,194,197,198,199,911}"
     )
     quarantine_days: Mapped[int] = mapped_column(server_default="30")  # How long a DID rests that was taken back.
+    max_call_seconds: Mapped[int] = mapped_column(server_default="14400")  # The longest call out.
     price_places: Mapped[int] = mapped_column(server_default="4")  # What a call costs and is sold for is rounded to.
     call_requests_days: Mapped[int] = mapped_column(server_default="90")  # How long routing decisions are kept.
 
@@ -39,6 +40,7 @@ class CompanySettings(Managed, Base):
         CheckConstraint("area_code ~ '^[0-9]{0,5}$'", "area_code"),
         CheckConstraint("cardinality(emergency_numbers) > 0", "emergency_numbers"),
         CheckConstraint("quarantine_days BETWEEN 0 AND 365", "quarantine_days"),
+        CheckConstraint("max_call_seconds BETWEEN 60 AND 86400", "max_call_seconds"),
         CheckConstraint("price_places BETWEEN 0 AND 8", "price_places"),
         CheckConstraint("call_requests_days BETWEEN 1 AND 365", "call_requests_days"),
     )

@@ -66,6 +66,11 @@ class SettingsSchema(Schema):
         title=N_("Emergency numbers"),
         description=N_("Every customer reaches them, one that is disabled too. They need a route."),
     )
+    max_call_seconds: Annotated[Whole, Field(ge=60, le=86400)] = Field(
+        14400,
+        title=N_("Longest call (s)"),
+        description=N_("A call out is ended after so many seconds; 14400 are four hours."),
+    )
     quarantine_days: Annotated[Whole, Field(ge=0, le=365)] = Field(
         30,
         title=N_("DIDs rest (days)"),

@@ -7,7 +7,8 @@ DECLARE
 BEGIN
     answer := public.route_call(
         CASE WHEN NEW.customer_id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN NEW.customer_id::uuid END,
-        NEW.dialed, NEW.caller, NEW.endpoint);
+        NEW.dialed, NEW.caller, NEW.endpoint,
+        CASE WHEN NEW.channels ~ '^[0-9]{1,6}$' THEN NEW.channels::integer ELSE 0 END);
     NEW.verdict := answer.verdict;
     NEW.reason := answer.reason;
     NEW.cause := answer.cause;

@@ -15,9 +15,10 @@ def project_did(did: Did) -> Iterator[Row]:
     customer = allocation.customer if allocation else None
     if allocation is None or customer is None:
         return
+    limit = [customer.max_channels] if customer.max_channels else []
     if not customer.enabled:
         yield gosub(NUMBERS, did.number, "refuse-suspended", customer.id, did.number)
     elif allocation.extension:
-        yield gosub(NUMBERS, did.number, "to-phone", allocation.extension.sip_user, customer.id, did.number)
+        yield gosub(NUMBERS, did.number, "to-phone", allocation.extension.sip_user, customer.id, did.number, *limit)
     else:
-        yield gosub(NUMBERS, did.number, "to-trunk", trunk_name(customer), customer.id, did.number)
+        yield gosub(NUMBERS, did.number, "to-trunk", trunk_name(customer), customer.id, did.number, *limit)

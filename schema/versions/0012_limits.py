@@ -1,0 +1,18 @@
+"""What customers, gateways and calls are limited to."""
+
+from alembic import op
+
+from schema.migrate import execute_file
+
+revision = "0012"
+down_revision = "0011"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    execute_file(op.get_bind(), "limits.sql")
+
+
+def downgrade() -> None:
+    execute_file(op.get_bind(), "limits_undone.sql")

@@ -1,0 +1,1 @@
+"""Destination lists: which numbers customers may call, and which they may not."""
