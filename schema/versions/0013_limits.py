@@ -4,8 +4,8 @@ from alembic import op
 
 from schema.migrate import execute_file
 
-revision = "0012"
-down_revision = "0011"
+revision = "0013"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 
