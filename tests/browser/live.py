@@ -332,6 +332,8 @@ def every_page(site: Site) -> dict[str, str]:
             "reratings-new": "/reports/reratings/new",
             "rerating": f"/reports/reratings/{one(Rerating)}",
             "completeness": "/reports/completeness/",
+            "reports-too-long": "/reports/totals?by=hour&start=2020-01-01",
+            "calls-below-cost": "/reports/cdr?below_cost=true",
             "imports": "/imports/",
             "imports-new-dids": "/imports/new?kind=dids",
             "imports-new-tariffs": "/imports/new?kind=tariffs",

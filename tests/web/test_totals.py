@@ -246,7 +246,7 @@ def test_the_first_page(viewer: FlaskClient, counting: Counting) -> None:
     with counting() as statements:
         page = viewer.get("/reports/").text
     assert len(statements) <= 25
-    assert page.count('<svg class="chart"') == 2
+    assert page.count('<svg class="bars"') == 2
     for by in BY:
         assert f'href="/reports/totals?by={by}"' in page
     assert "Customer acme" in page

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from flask import request
 from flask_babel import lazy_gettext
-from sqlalchemy import ColumnElement, Text, cast, func, select
+from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.orm import contains_eager
 
 from webapp import typed
@@ -77,6 +77,23 @@ class SecondsFilter(Filter):
         return wanted
 
 
+@dataclass(frozen=True, kw_only=True)
+class CauseFilter(Filter):
+    """A filter by how calls ended: a SIP status, or where there was none, what Asterisk says."""
+
+    @property
+    def hint(self) -> str:
+        return "A SIP status, or a disposition of calls that had none."
+
+    def condition(self, value: str) -> ColumnElement[bool]:
+        if "\x00" in value:
+            raise ValueError(value)
+        # In the terms of the columns, for the database knows how many calls have which value of those.
+        if re.fullmatch("[1-6][0-9]{2}", value):
+            return Call.sip_status == int(value)
+        return and_(Call.sip_status.is_(None), Call.disposition == value)
+
+
 CALLS = ListOf(
     query=select(Call).outerjoin(Call.customer).outerjoin(Call.gateway).outerjoin(Call.provider),
     options=[contains_eager(Call.customer), contains_eager(Call.gateway)],
@@ -123,12 +140,7 @@ CALLS = ListOf(
         NumberFilter("dst", lazy_gettext("To"), Call.dst, beginning=True, rare=True),
         Filter("destination", lazy_gettext("Destination"), Call.destination, rare=True),
         SecondsFilter("min_duration", lazy_gettext("Seconds at least"), Call.duration, rare=True),
-        Filter(
-            "cause",
-            lazy_gettext("SIP status"),
-            func.coalesce(cast(Call.sip_status, Text), Call.disposition),
-            rare=True,
-        ),
+        CauseFilter("cause", lazy_gettext("SIP status"), Call.sip_status, rare=True),
         Filter(
             "below_cost",
             lazy_gettext("Below cost"),
