@@ -163,6 +163,20 @@ def reconcile(file: Path, node: str | None) -> None:
         sys.exit(f"{found.unreadable} places in it make no sense; the log says where.")
 
 
+@cdr.command("rate")
+@in_application
+def rate() -> None:
+    """Try once more to rate what could not be rated, as the button on the page “Not rated” does."""
+    from webapp.reratings import operations as reratings
+    from webapp.unrated import operations as unrated
+
+    before = unrated.count()
+    if before:
+        reratings.rate_unrated(reratings.perform)
+    left = unrated.count()
+    click.echo(f"{before - left} calls have a price now that had none. {left} are left: see the page “Not rated”.")
+
+
 def _node_settings(kind: type[N], node: str | None) -> N:
     if node:
         os.environ["NODE"] = node

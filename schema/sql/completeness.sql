@@ -34,7 +34,7 @@ ALTER TABLE public.unrated_cdrs
 CREATE TABLE public.reratings (
     id uuid DEFAULT gen_random_uuid() NOT NULL,
     username text NOT NULL,
-    created_at timestamptz DEFAULT now() NOT NULL,
+    created_at timestamptz DEFAULT clock_timestamp() NOT NULL,
     since timestamptz NOT NULL,
     until timestamptz NOT NULL,
     customer_id uuid,
@@ -42,7 +42,7 @@ CREATE TABLE public.reratings (
     direction text DEFAULT '' NOT NULL,
     only_unrated boolean DEFAULT false NOT NULL,
     state text NOT NULL,
-    heartbeat timestamptz DEFAULT now() NOT NULL,
+    heartbeat timestamptz DEFAULT clock_timestamp() NOT NULL,
     reached_at timestamptz NOT NULL,
     reached_id bigint DEFAULT 0 NOT NULL,
     calls bigint DEFAULT 0 NOT NULL,

@@ -506,6 +506,13 @@ class Peer:
                 raise SipFailure(f"the call got {result.status}, not {expect}\n{calling.report()}")
             return result
 
+    def traffic(self, number: str, caller: str, *, rate: int, calls: int, hold: float) -> Running:
+        """So many calls, `rate` a second, each of `hold` seconds. [call_number] makes a number that is each call's own.
+        Refusals and silence are no failures."""
+        scenario = self._write("traffic", number=number, caller=caller, hold=milliseconds(hold))
+        host, port = self.asterisk
+        return Running(scenario, self.address, None, [f"{host}:{port}", "-m", str(calls), "-r", str(rate)])
+
     def register(self, user: str, password: str, *, expires: int = 300, contact_port: int | None = None) -> int:
         """Register this address, and say with which status that ended."""
         contact = f"<sip:{user}@{self.address}:{contact_port or self.port}>"

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from collections import Counter
+
 from deploy.embedded.asterisk import Asterisk
+from deploy.embedded.postgres import Postgres
 from tests.calls.conftest import DESK, Carrier
-from tests.calls.exchange import query
+from tests.calls.exchange import AgentProcess, query, until
+from tests.calls.sip import user_part
 from webapp.agent import journal
+from webapp.ext import db
 
 
 def test_the_journal_holds_what_asterisk_stores(carrier: Carrier, asterisk: Asterisk) -> None:
@@ -30,3 +36,94 @@ def test_the_journal_holds_what_asterisk_stores(carrier: Carrier, asterisk: Aste
     assert len(stored) >= 5
     for key, row in stored.items():
         assert {name: row[name] for name in written[key]} == written[key]
+
+
+# ---- what goes away while calls are made
+
+RATE, SECONDS, HOLD = 4, 20, 2.0
+
+
+class Traffic:
+    """Calls in to a customer and out to a provider, several a second, each told apart by a number of its own."""
+
+    def __init__(self, carrier: Carrier, mark: str) -> None:
+        self.carrier = carrier
+        self.began = time.monotonic()
+        self.inward = f"5511{mark}"  # The callers' numbers, and ...
+        self.outward = f"5521{mark}"  # ... the numbers called.
+        did = f"5511{mark}0000"
+        carrier.did(did, "acme")
+        db.session.remove()  # What the test itself holds open would not outlive the database.
+        db.engine.dispose()
+        self.called = [carrier.acme.answer(), carrier.first.answer()]
+        shape = {"rate": RATE, "calls": RATE * SECONDS, "hold": HOLD}
+        self.callers = [
+            carrier.first.traffic(did, f"{self.inward}[call_number]", **shape),  # type: ignore[arg-type]  # it fits
+            carrier.acme.traffic(f"{self.outward}[call_number]", did, **shape),  # type: ignore[arg-type]  # it fits
+        ]
+
+    def until_second(self, seconds: float) -> None:
+        """Wait until it has gone on for so long."""
+        time.sleep(max(0, self.began + seconds - time.monotonic()))
+
+    def answered(self) -> set[str]:
+        """Wait for the end of it; the numbers of the calls that were answered, as the callers saw it."""
+        found = set()
+        for caller in self.callers:
+            caller.process.wait(90)
+            for message in caller.messages:
+                if not message.sent and message.status == 200 and message.method == "INVITE":
+                    numbers = (message.caller_number, user_part(str(message.headers["To"])))
+                    found |= {number for number in numbers if number.startswith((self.inward, self.outward))}
+        for party in (*self.callers, *self.called):
+            party.stop()
+        return found - {f"{self.inward}0000"}
+
+    def in_the_books(self) -> Counter[str]:
+        """How often each of its answered calls is among the calls."""
+        rows = query(
+            self.carrier.url,
+            "SELECT CASE direction WHEN 'inbound' THEN src ELSE dst END AS number FROM calls "
+            "WHERE answered_at IS NOT NULL AND direction IN ('inbound', 'outbound')",
+        )
+        return Counter(row.number for row in rows if row.number.startswith((self.inward, self.outward)))
+
+
+def all_are_there_once(traffic: Traffic) -> None:
+    answered = traffic.answered()
+    assert len(answered) > RATE * SECONDS  # Half of them, at least.
+    until(lambda: answered <= set(traffic.in_the_books()), "every answered call to be in the books", 90)
+    assert set(traffic.in_the_books().values()) == {1}
+    assert query(traffic.carrier.url, "SELECT * FROM unrated_cdrs") == []
+
+
+def test_the_database_is_killed_during_traffic(carrier: Carrier, cluster: Postgres) -> None:
+    """Calls in progress go on, and those that end while it is away are in the books once it is back."""
+    traffic = Traffic(carrier, "7010")
+    traffic.until_second(4)
+    cluster.kill()
+    traffic.until_second(10)
+    cluster.start()
+
+    all_are_there_once(traffic)
+
+    recovered = query(carrier.url, "SELECT sum(calls) AS calls, sum(recovered) AS recovered FROM journal_days")[0]
+    assert recovered.recovered > RATE  # It was worth it.
+
+
+def test_asterisk_and_the_agent_start_while_the_database_is_away(
+    carrier: Carrier, cluster: Postgres, asterisk: Asterisk, agent: AgentProcess
+) -> None:
+    """Asterisk then stores no call record at all any more, until it is started again: the journal has them."""
+    traffic = Traffic(carrier, "7020")
+    traffic.until_second(3)
+    cluster.kill()
+    agent.stop()
+    asterisk.restart()
+    agent.start()
+    cluster.start()
+    try:
+        all_are_there_once(traffic)
+    finally:
+        asterisk.restart()
+        until(lambda: query(carrier.url, "SELECT 1 FROM nodes WHERE asterisk_up"), "the agent to be back")

@@ -135,6 +135,7 @@ def test_whatever_has_a_page_is_linked_to_it(app: Flask, client: FlaskClient) ->
     things.deck_line(things.provider("Sul"))
     things.number_rule(description="Long distance")
     things.destination_list()
+    things.rerating()
     made(admin)
     settings = filled_in(admin.get("/settings/edit").text)
     assert admin.post("/settings/edit", data=settings | {"company_name": "Fala"}).status_code == 302

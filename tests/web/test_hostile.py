@@ -75,6 +75,7 @@ FORMS: dict[str, Callable[[], str]] = {
     "line of a deck": lambda: f"/provider-tariffs/{things.deck_line(things.provider()).id}/edit",
     "many allocations": lambda: "/dids/allocate",
     "many taken back": lambda: "/dids/deallocate",
+    "calls rated again": lambda: "/reports/reratings/new",
 }
 # The others have the same fields as a form for what is new.
 THOROUGHLY = {name for name in FORMS if name.startswith("new ")} | {"allocation"}

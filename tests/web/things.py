@@ -24,6 +24,7 @@ from webapp.ext import Base, Managed, db
 from webapp.extensions.models import Extension
 from webapp.gateways.models import Gateway
 from webapp.providers.models import Provider
+from webapp.reratings.models import Rerating
 from webapp.routes.models import Route
 from webapp.tariffs.models import PricePlan, ProviderTariff, Tariff
 
@@ -141,6 +142,16 @@ def call(started_at: dt.datetime = START, **values: Any) -> Call:
     db.session.add(call)
     db.session.commit()
     return call
+
+
+def rerating(**values: Any) -> Rerating:
+    """Calls that are to be rated again, as it is recorded."""
+    rerating = Rerating(username="olga", state="compared", since=START, until=START + dt.timedelta(1), **values)
+    rerating.reached_at = START
+    store.bulk(lambda session: session.add(rerating))
+    store.record("rerate", "reratings", rerating.id, str(rerating), since=START)
+    store.save()
+    return rerating
 
 
 def edit_path(thing: Managed) -> str:

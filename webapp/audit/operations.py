@@ -240,7 +240,7 @@ def _text(kind: Kind | None, name: str, value: Any, there: Mapping[uuid.UUID, Ba
         return json.dumps(value, ensure_ascii=False)
     if name in _REFERENCES and (id := _uuid(value)):
         return str(there.get(id) or gettext("(deleted) %(id)s", id=value))
-    if name.endswith(("_at", "_from")) and (moment := _moment(value)):
+    if name.endswith(("_at", "_from", "since", "until")) and (moment := _moment(value)):
         return str(format_datetime(moment, "short"))
     return choice_word(kind.schema if kind else None, name, str(value))
 

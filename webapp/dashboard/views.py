@@ -11,6 +11,7 @@ from webapp.dashboard import operations
 from webapp.ext import db
 from webapp.permissions import permission, public
 from webapp.settings.models import Node, OutboxEntry
+from webapp.unrated import operations as unrated
 
 bp = Blueprint("dashboard", __name__)
 
@@ -35,7 +36,7 @@ def index() -> Any:
             (Node.seen_at > func.now() - text("interval '15 seconds'")).label("alive"),
         ).order_by(Node.name)
     ).all()
-    return render_template("dashboard/index.html", counts=counts, nodes=nodes)
+    return render_template("dashboard/index.html", counts=counts, nodes=nodes, unrated=unrated.count())
 
 
 @bp.get("/healthz")

@@ -10,7 +10,6 @@ from typing import Any
 from flask import Response, make_response
 from flask_openapi import Tag
 from pydantic import BaseModel, Field
-from pydantic_core import to_jsonable_python
 
 from webapp.api import Identified, bp, conflict, shown
 from webapp.ext import db
@@ -77,15 +76,11 @@ def calls_rerate(body: RerateSchema) -> Response:
 def calls_rerate_read(path: Identified) -> Response:
     """How far it is and what it comes to. Of one that is applied the sums are those of what was changed."""
     rerating = db.get_or_404(Rerating, path.id)
-    known: dict[str, Any] = to_jsonable_python(
-        {
-            "total": Sum.model_validate(operations.total(rerating), from_attributes=True),
-            "customers": [
-                CustomerSum.model_validate(each, from_attributes=True) for each in operations.by_customer(rerating)
-            ],
-            "sample": rerating.sample,
-        }
-    )
+    known = {
+        "total": shown(Sum, operations.total(rerating)),
+        "customers": [shown(CustomerSum, each) for each in operations.by_customer(rerating)],
+        "sample": rerating.sample,
+    }
     return make_response(shown(ReratingAnswer, rerating) | known)
 
 

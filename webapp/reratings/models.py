@@ -29,7 +29,7 @@ class Rerating(Base):
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4, server_default=func.gen_random_uuid())
     username: Mapped[str]
-    created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now(), index=True)
+    created_at: Mapped[dt.datetime] = mapped_column(server_default=func.clock_timestamp(), index=True)
     since: Mapped[dt.datetime]
     until: Mapped[dt.datetime]
     customer_id: Mapped[uuid.UUID | None]
@@ -37,7 +37,7 @@ class Rerating(Base):
     direction: Mapped[str] = mapped_column(server_default="")
     only_unrated: Mapped[bool] = mapped_column(server_default="false")
     state: Mapped[str]
-    heartbeat: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+    heartbeat: Mapped[dt.datetime] = mapped_column(server_default=func.clock_timestamp())
     reached_at: Mapped[dt.datetime]  # The call it has got to, ...
     reached_id: Mapped[int] = mapped_column(BigInteger, server_default="0")
     calls: Mapped[int] = mapped_column(BigInteger, server_default="0")  # ... and how many that were.

@@ -6,6 +6,7 @@ import datetime as dt
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, cast
@@ -63,12 +64,18 @@ def compare(wanted: ReratingSchema, *, apply: bool = False) -> Rerating:
     return _begin(Rerating(**values, until=until), "applying" if apply else "comparing")
 
 
-def rate_unrated() -> Rerating:
-    """Begin to try all that could not be rated once more: calls without a price, and CDRs that are no calls yet."""
-    since = db.session.scalar(select(func.min(Call.started_at)).where(Call.unrated != ""))
+def rate_unrated(begin: Callable[[uuid.UUID], None] | None = None) -> Rerating:
+    """Begin to try all that could not be rated once more: calls without a price, and CDRs that are no calls yet.
+    NotNow if there are none.
+
+    `begin` does the work, which else goes on in a thread of its own.
+    """
+    first = db.session.scalar(select(func.min(Call.started_at)).where(Call.unrated != ""))
+    if first is None and db.session.scalar(select(UnratedCdr.cdr_id).limit(1)) is None:
+        raise NotNow(gettext("Everything is rated."))
     now = dt.datetime.now(dt.UTC)
-    since = min(since or now, now - dt.timedelta(seconds=1))
-    return _begin(Rerating(since=since, until=now, only_unrated=True), "applying")
+    since = min(first or now, now - dt.timedelta(seconds=1))
+    return _begin(Rerating(since=since, until=now, only_unrated=True), "applying", begin)
 
 
 def apply(rerating: Rerating) -> None:
@@ -82,7 +89,7 @@ def apply(rerating: Rerating) -> None:
     _work(rerating.id)
 
 
-def _begin(rerating: Rerating, state: str) -> Rerating:
+def _begin(rerating: Rerating, state: str, begin: Callable[[uuid.UUID], None] | None = None) -> Rerating:
     rerating.id, rerating.state = uuid.uuid4(), state
     rerating.username, rerating.reached_at = who.username(), rerating.since
     rerating.direction, rerating.only_unrated = rerating.direction or "", rerating.only_unrated or False
@@ -93,7 +100,7 @@ def _begin(rerating: Rerating, state: str) -> Rerating:
             _record(rerating, "rerate")
 
     store.bulk(store_it)
-    _work(rerating.id)
+    (begin or _work)(rerating.id)
     return rerating
 
 
@@ -123,7 +130,7 @@ def _go_on(rerating: Rerating) -> None:
     silent = func.clock_timestamp() - func.make_interval(0, 0, 0, 0, 0, 0, SILENCE_SECONDS)
     mine = update(Rerating).where(Rerating.id == rerating.id)
     left = mine.where(or_(Rerating.heartbeat < silent, Rerating.error != ""))
-    if not store.aside(left.values(heartbeat=func.clock_timestamp(), error="")):
+    if not store.note(left.values(heartbeat=func.clock_timestamp(), error="").returning(Rerating.id)):
         raise NotNow(gettext("Nothing was done: somebody else is at it, or was before you."))
 
 
@@ -152,7 +159,7 @@ def perform(id: uuid.UUID) -> None:
             log.warning("rerating stopped", id=str(id), reason=reason, tries=tries)
             tries += 1
             if tries == TRIES:
-                store.aside(update(Rerating).where(Rerating.id == id).values(error=reason))
+                store.note(update(Rerating).where(Rerating.id == id).values(error=reason))
                 return
             time.sleep(0.2 * 2**tries)
             continue
@@ -171,10 +178,10 @@ def _some_cdrs(id: uuid.UUID) -> bool:
         .order_by(UnratedCdr.cdr_id)
         .limit(CDRS)
     )
-    cdrs = db.session.scalars(untried).all()
+    cdrs = [row.cdr_id for row in store.note(untried)]
     if cdrs:
         alive = update(Rerating).where(Rerating.id == id).values(heartbeat=func.clock_timestamp())
-        store.note(alive, select(func.reland(list(cdrs))))
+        store.note(alive, select(func.reland(cdrs)))
     return bool(cdrs)
 
 
@@ -201,7 +208,7 @@ def _record(rerating: Rerating, action: str, sums: Sums | None = None) -> None:
         if (value := getattr(rerating, name))
     }
     found = {name: getattr(sums, name) for name in ReratingCustomer.__table__.c.keys()[2:]} if sums else {}
-    store.record(action, Rerating.__tablename__, rerating.id, str(rerating), **asked, **found)
+    store.record(action, "reratings", rerating.id, str(rerating), **asked, **found)
 
 
 # ---- what it comes to

@@ -11,7 +11,7 @@ from flask_openapi import Tag
 from pydantic import BaseModel, Field
 from pydantic_core import to_jsonable_python
 
-from webapp.api import Listing, bp, page, shown
+from webapp.api import Listing, bp, conflict, page, shown
 from webapp.calls.models import UnratedCdr
 from webapp.permissions import permission
 from webapp.reratings import operations as reratings
@@ -80,5 +80,8 @@ def reports_unrated_calls() -> Response:
 @bp.post("/reports/unrated/rate", tags=TAGS, summary="Rate what is not rated", responses={202: ReratingAnswer})
 @permission("unrated.write")
 def reports_unrated_rate() -> Response:
-    """All of it, once more. How far it is tells `/calls/rerate/<id>`."""
-    return make_response(shown(ReratingAnswer, reratings.rate_unrated()), 202)
+    """All of it, once more; 409 if everything is rated. How far it is tells `/calls/rerate/<id>`."""
+    try:
+        return make_response(shown(ReratingAnswer, reratings.rate_unrated()), 202)
+    except reratings.NotNow as why:
+        return conflict(str(why))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, abort, redirect, render_template, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, url_for
 
 from webapp.calls.models import UnratedCdr
 from webapp.ext import db
@@ -44,4 +44,8 @@ def show(id: int) -> Any:
 @permission("unrated.write")
 def rate() -> Any:
     """Try all of them again."""
-    return redirect(url_for("reratings.show", id=reratings.rate_unrated().id))
+    try:
+        return redirect(url_for("reratings.show", id=reratings.rate_unrated().id))
+    except reratings.NotNow as why:
+        flash(str(why), "warning")
+        return redirect(url_for(".index"))
