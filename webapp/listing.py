@@ -309,7 +309,7 @@ def as_moment(text: str, end: bool = False) -> dt.datetime:
         day = dt.date.fromisoformat(text)
     except ValueError:
         moment = dt.datetime.fromisoformat(text)
-        if moment.tzinfo is None:
+        if moment.tzinfo is None or not 1970 <= moment.year <= 9000:
             raise
         return moment
     if not 1970 <= day.year <= 9000:

@@ -151,7 +151,7 @@ def test_what_was_asked_before_it(client: FlaskClient) -> None:
     db.session.execute(
         text(
             "INSERT INTO asterisk.call_requests (id, requested_at, customer_id, dialed) VALUES"
-            " ('r1', '2026-03-10 15:00Z', :id, '552133334444'), ('r1', '2026-03-12 15:00Z', :id, '99')"
+            " ('r1', '2026-03-12 15:00Z', :id, '99'), ('r1', '2026-03-10 15:00Z', :id, '552133334444')"
         ),
         {"id": str(acme.id)},
     )

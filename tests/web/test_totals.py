@@ -223,6 +223,28 @@ def test_what_cannot_be(client: FlaskClient, query: str) -> None:
         assert client.get(f"/reports/totals{file}?{query}").status_code == 404
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "start=2026-03-02&end=2026-03-01",
+        "start=1970-01-01&end=1970-01-01",
+        "end=9000-12-31",
+        "did=%D9%A1",
+    ],
+)
+def test_days_that_nobody_means(client: FlaskClient, query: str) -> None:
+    things.call(_at(1))
+    for by in BY:
+        answer = client.get(f"/reports/totals?by={by}&{query}")
+        if "did" in query:
+            assert answer.status_code == 404
+        elif "end=9000" not in query:
+            assert "There are none like that in these days." in answer.text
+        assert answer.status_code in (200, 404, 422)
+    for moment in ("0001-01-01T00:00:00Z", "9999-12-31T23:59:59-12:00"):
+        assert client.get(f"/reports/cdr?start={moment}").status_code == 404
+
+
 def test_hostile_names(client: FlaskClient) -> None:
     things.call(_at(1), destination="<script>alert(1)</script>")
     things.call(_at(1), destination="=HYPERLINK(1)")

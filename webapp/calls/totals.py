@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -248,7 +249,7 @@ def _thing(name: str, value: str) -> str:
     if "\x00" in value:
         return ""
     if name == "did":
-        return value if value.isdecimal() else ""
+        return value if re.fullmatch("[0-9]+", value) else ""
     if not name.endswith("_id"):
         return value
     try:
