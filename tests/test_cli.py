@@ -433,6 +433,21 @@ def test_reconcile(command: Command, url: str, tmp_path: Path) -> None:
     assert (other.status, other.error) == (1, "journal.csv is no journal of pbx2")
 
 
+def test_rate(command: Command, url: str) -> None:
+    ask(url, "TRUNCATE asterisk.cdr, calls, unrated_cdrs, reratings CASCADE")
+    assert command("cdr", "rate", **settings(url)).output.startswith("0 calls have a price now that had none. 0 are")
+    ask(
+        url,
+        "WITH cdr AS (INSERT INTO asterisk.cdr (node, uniqueid, sequence, start, duration, billsec, direction) VALUES "
+        "('pbx1', '1', '1', '2026-03-10 12:00:00', '1', '0', 'inbound'), ('pbx1', '2', '1', 'x', '1', '0', 'inbound') "
+        "RETURNING id) INSERT INTO unrated_cdrs (cdr_id, reason) SELECT min(id), 'locked' FROM cdr",
+    )
+    ask(url, "DELETE FROM calls")  # As if the first had found a lock; the second makes no sense.
+
+    assert command("cdr", "rate", **settings(url)).output.startswith("1 calls have a price now that had none. 1 are")
+    assert ask(url, "SELECT uniqueid FROM calls") == [("1",)]
+
+
 def test_a_node_whose_name_makes_no_sense(command: Command, url: str) -> None:
     done = command("agent-status", "--node", "a b", **settings(url))
 

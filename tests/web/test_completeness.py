@@ -303,9 +303,9 @@ def calls(count: int, customer: Customer, ago: int = 1, **values: Any) -> None:
     [
         (2, {}, "Complete 2 2 2 – – –"),
         (2, {"recovered": 1}, "Complete 2 2 2 – 1 –"),
-        (3, {}, "1 calls are missing 3 2 2 – – –"),
-        (1, {}, "1 calls are not in the journal 1 2 2 – – –"),
-        (2, {"unreadable": 1}, "A part of the journal cannot be read 2 2 2 – – 1"),
+        (3, {}, "1 missing 3 2 2 – – –"),
+        (1, {}, "1 not in the journal 1 2 2 – – –"),
+        (2, {"unreadable": 1}, "Unreadable in part 2 2 2 – – 1"),
     ],
 )
 def test_a_day(client: FlaskClient, acme: Customer, seen: int, more: dict[str, int], state: str) -> None:
