@@ -135,6 +135,13 @@ def test_what_is_stored_is_left_alone(engine: Engine, file: Path) -> None:
     assert days(engine) == (3, 2, 0)
 
 
+def test_a_record_that_stands_there_twice_is_stored_once(engine: Engine, file: Path) -> None:
+    file.write_bytes(line(1) + line(2) + line(1))
+
+    assert reconcile(engine, "pbx1", file).inserted == 2
+    assert stored(engine) == ["pbx1-1.1", "pbx1-2.1"]
+
+
 def test_journals_of_before_the_last_fields_were_added_go_on_in_the_same_file(engine: Engine, file: Path) -> None:
     file.write_bytes(line(1, journal.OLDER_FIELDS) + line(2, pdd="12"))
 

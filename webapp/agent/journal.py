@@ -114,6 +114,7 @@ def _read_on(engine: Engine, node: str, path: Path, first_line: str, file: Binar
                 break
             taken.append(piece)
             inserted += lost
+            missing.difference_update(map(_key, lost))  # Should it stand there twice.
         if not taken:
             return False
         _insert(connection, node, inserted)

@@ -22,8 +22,8 @@ class Route(Managed, Base):
     name: Mapped[str] = mapped_column(unique=True)
     pattern: Mapped[str]  # Asterisk's language (X Z N [2-5] . !), without the underscore.
     regex: Mapped[str] = mapped_column(Text, Computed("pattern_regex(pattern)", persisted=True))
-    digits: Mapped[str] = mapped_column(  # That it begins with: what a call is looked for by first.
-        Text, Computed("substring(pattern FROM '^[0-9*#]*')", persisted=True)
+    digits: Mapped[str] = mapped_column(  # That it begins with: by these a call finds the few that may fit.
+        Text, Computed("substring(pattern FROM '^[0-9*#]*')", persisted=True), index=True
     )
     gateway_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("gateways.id"), index=True)
     priority: Mapped[int] = mapped_column(server_default="100")
