@@ -316,7 +316,6 @@ def every_page(site: Site) -> dict[str, str]:
             "dids-allocate-many": "/dids/allocate",
             "dids-deallocate-many": "/dids/deallocate",
             "reports": "/reports/",
-<<<<<<< HEAD
             **{
                 f"reports-{by}": f"/reports/totals?by={by}"
                 for by in ("customer", "destination", "provider", "gateway", "day", "hour", "cause", "did")
@@ -335,13 +334,7 @@ def every_page(site: Site) -> dict[str, str]:
             "completeness": "/reports/completeness/",
             "reports-too-long": "/reports/totals?by=hour&start=2020-01-01",
             "calls-below-cost": "/reports/cdr?below_cost=true",
-=======
-            "unrated": "/reports/unrated/",
-            "reratings": "/reports/reratings/",
-            "reratings-new": "/reports/reratings/new",
             "reratings-nothing-found": "/reports/reratings/?q=zzzz",
-            "completeness": "/reports/completeness/",
->>>>>>> wp-complete
             "imports": "/imports/",
             "imports-new-dids": "/imports/new?kind=dids",
             "imports-new-tariffs": "/imports/new?kind=tariffs",
