@@ -165,7 +165,7 @@ def test_a_deleted_thing_is_recorded_as_it_was(provider: Provider) -> None:
 
     action, kind, label, before, after = audit()[-1]
     assert (action, kind, label, after) == ("delete", "providers", "provider", {})
-    assert before == {"name": "provider", "type": "both", "cost_per_minute": "0.000000"}
+    assert before == {"name": "provider", "type": "both", "cost_per_minute": "0.00000000"}
 
 
 def test_what_goes_along_with_a_deleted_thing_is_recorded(provider: Provider) -> None:
