@@ -12,7 +12,6 @@ import json
 import re
 import uuid
 from collections.abc import Callable, Sequence
-from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from flask import Response, abort, current_app, jsonify, make_response, request
@@ -263,12 +262,7 @@ def single(area: str, schema: type[Schema], find: Callable[[], Managed]) -> None
 
 def shown(answer: type[BaseModel], thing: Any) -> dict[str, Any]:
     """A thing as JSON; amounts are texts, so that nobody rounds them."""
-    return dict(to_jsonable_python({name: _exact(getattr(thing, name)) for name in answer.model_fields}))
-
-
-def _exact(value: Any) -> Any:
-    """An amount of nothing with eight decimals is 0.00000000, which Python would write as 0E-8."""
-    return f"{value:f}" if isinstance(value, Decimal) else value
+    return dict(to_jsonable_python({name: getattr(thing, name) for name in answer.model_fields}))
 
 
 def listed(answer: type[BaseModel], things: Sequence[Any], following: str | None = None, **more: Any) -> Response:

@@ -34,7 +34,7 @@ BEGIN
         RETURN '';  -- It only says how the last leg ended.
     END IF;
     rated := public.rate_call(
-        cdr.direction, customer, CASE WHEN cdr.direction = 'inbound' THEN coalesce(cdr.did, number) ELSE number END,
+        cdr.direction, customer, CASE WHEN cdr.direction = 'inbound' THEN coalesce(nullif(cdr.did, ''), number) ELSE number END,
         started, seconds, provider);
     INSERT INTO public.calls (
         id, started_at, day, answered_at, ended_at, node, uniqueid, sequence, linkedid, request, direction, customer_id,
@@ -43,10 +43,12 @@ BEGIN
         cost_source, cost_prefix, cost_per_minute, cost_connect_fee, cost_minimum_seconds, cost_increment_seconds,
         cost_billed_seconds, cost, unrated)
     VALUES (
-        cdr.id, started, date_trunc('day', started, (SELECT s.time_zone FROM public.settings s)), answered, nullif(cdr."end", '')::timestamptz, coalesce(cdr.node, ''), cdr.uniqueid,
+        cdr.id, started, date_trunc('day', started, (SELECT s.time_zone FROM public.settings s)), answered,
+        nullif(cdr."end", '')::timestamptz, coalesce(cdr.node, ''), cdr.uniqueid,
         cdr.sequence::integer, coalesce(cdr.linkedid, ''), coalesce(cdr.request, ''), coalesce(cdr.direction, ''),
         customer, provider, public.uuid_or_null(cdr.gateway_id), coalesce(cdr.did, ''), coalesce(cdr.src, ''), number,
-        coalesce(cdr.disposition, ''), coalesce(cdr.userfield, ''), CASE WHEN answered IS NOT NULL OR cdr.userfield = 'cancelled' THEN 16 END,
+        coalesce(cdr.disposition, ''), coalesce(cdr.userfield, ''),
+        CASE WHEN answered IS NOT NULL OR cdr.userfield = 'cancelled' THEN 16 END,
         CASE WHEN cdr.userfield = 'cancelled' THEN 487 END,  -- The caller gave up.
         round(nullif(cdr.pdd, '')::numeric), ceil(cdr.duration::numeric), coalesce(seconds, 0), rated.price_plan_id,
         rated.prefix, rated.destination, rated.price_per_minute, rated.connect_fee, rated.minimum_seconds,

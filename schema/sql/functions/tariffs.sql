@@ -1,6 +1,8 @@
 -- Which line of a price plan, and which of a provider's deck, counts for a number at a time: the one with the longest
 -- prefix, and of those the newest that is valid by then. No row if there is none. Rating, the pages and the API all ask
--- here. Each is one lookup in the unique index for each digit of the number, however long the list is.
+-- here. Each is one lookup in the unique index for each digit of the number from the longest prefix on, until one is
+-- found, however long the list is. (What refers to the digits beside it can only be looked up digit by digit, so the
+-- first that is found is the longest; to sort them would be to look up all.)
 
 CREATE OR REPLACE FUNCTION public.tariff_for(price_plan_id uuid, number text, at timestamptz DEFAULT now())
 RETURNS SETOF public.tariffs
