@@ -122,8 +122,18 @@ class Postgres:
         )
 
     def drop_database(self, name: str) -> None:
-        """Drop a database if there is one of this name; its clients are sent away."""
-        self._query(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+        """Drop a database if there is one of this name; its clients are sent away.
+
+        Not WITH (FORCE): that also asks for the right to end an autovacuum worker which is at work
+        there, and only a superuser has it. A plain DROP tells the worker to go and waits for it.
+        """
+        self._query(
+            sql.SQL(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                " WHERE datname = {} AND backend_type = 'client backend'"
+            ).format(sql.Literal(name))
+        )
+        self._query(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)))
 
     def has_database(self, name: str) -> bool:
         known = self._query(sql.SQL("SELECT datname FROM pg_database"))
