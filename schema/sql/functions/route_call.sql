@@ -105,13 +105,16 @@ BEGIN
     RETURN NULL;
 END $$;
 
-DROP FUNCTION IF EXISTS public.route_call(uuid, text, text, text), public.legs;
+DROP FUNCTION IF EXISTS
+    public.route_call(uuid, text, text, text), public.route_call(uuid, text, text, text, integer), public.legs;
 
 CREATE OR REPLACE FUNCTION public.route_call(
-    customer_id uuid, dialed text, caller text DEFAULT '', endpoint text DEFAULT '', channels integer DEFAULT 0
+    customer_id uuid, dialed text, caller text DEFAULT '', endpoint text DEFAULT '', channels integer DEFAULT 0,
+    at timestamptz DEFAULT now()
 ) RETURNS public.call_answer
 LANGUAGE plpgsql STABLE AS $$
--- `channels` is how many calls the customer has on the node that asks, this one included.
+-- `channels` is how many calls the customer has on the node that asks, this one included. `at` says by the tariffs of
+-- which moment; everything else is as it is now.
 DECLARE
     customer public.customers;
     settings public.settings;
@@ -160,7 +163,7 @@ BEGIN
         END IF;
         SELECT * INTO plan FROM public.price_plans p WHERE p.id = customer.price_plan_id;
         IF NOT is_ours OR plan.onnet_charged THEN
-            SELECT * INTO tariff FROM public.tariff_for(plan.id, dialled_number, now());
+            SELECT * INTO tariff FROM public.tariff_for(plan.id, dialled_number, route_call.at);
             IF plan.id IS NOT NULL AND tariff.id IS NULL THEN
                 RETURN public.refused('no_tariff', 3);
             END IF;
@@ -178,7 +181,7 @@ BEGIN
         RETURN ROW('did', '', 0, dialled_number, presented, '', 0)::public.call_answer;
     END IF;
 
-    -- The ways out, the best first: by priority, then by what a minute costs now, as rate_call() has it.
+    -- The ways out, the best first: by priority, then by what a minute costs then, as rate_call() has it.
     SELECT string_agg(
                concat_ws(':', 'gateway-' || g.name, g.id, g.provider_id,
                          g.tech_prefix || r.prepend || substr(dialled_number, r.strip + 1),
@@ -191,7 +194,7 @@ BEGIN
     FROM public.routes r
     JOIN public.gateways g ON g.id = r.gateway_id
     JOIN public.providers p ON p.id = g.provider_id
-    LEFT JOIN LATERAL public.provider_tariff_for(p.id, dialled_number, now()) AS deck ON true
+    LEFT JOIN LATERAL public.provider_tariff_for(p.id, dialled_number, route_call.at) AS deck ON true
     CROSS JOIN LATERAL (
         SELECT per_minute,
                coalesce(customer.refuse_below_cost AND NOT is_emergency AND per_minute > tariff.price_per_minute, false)
