@@ -34,7 +34,7 @@ REMEDY = "run tools/vendor_assets.py"
 # One symbol each in the sprite; templates name them as icon("phone").
 ICONS = """
 activity adjustments alert-circle alert-triangle api arrow-left arrow-right asterisk ban
-building-broadcast-tower calendar chart-bar check chevron-down chevron-left chevron-right chevron-up
+building-broadcast-tower calendar cash chart-bar check chevron-down chevron-left chevron-right chevron-up
 circle-check clipboard-list clock code coins copy database device-landline-phone dots download
 external-link eye file-spreadsheet filter hash history home info-circle key language layout-dashboard
 list-details lock login logout moon pencil phone phone-call phone-incoming phone-off phone-outgoing

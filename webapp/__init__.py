@@ -19,6 +19,7 @@ AREAS = (
     "users",
     "dashboard",
     "customers",
+    "payments",
     "extensions",
     "dids",
     "providers",

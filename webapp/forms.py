@@ -493,6 +493,7 @@ KINDS = {
     "extensions": N_("Extensions"),
     "customer_dids": N_("Allocated DIDs"),
     "customers": N_("Customers"),
+    "payments": N_("Payments"),
 }
 
 

@@ -9,6 +9,7 @@ from webapp.dids.models import Allocation, Did
 from webapp.extensions.models import Extension
 from webapp.gateways.models import Gateway
 from webapp.imports.models import DidLine, Import, ImportChange, ImportFile, TariffLine
+from webapp.payments.models import Payment, Reservation
 from webapp.providers.models import Provider
 from webapp.reratings.models import Rerating, ReratingCustomer
 from webapp.routes.models import Route
@@ -38,12 +39,14 @@ __all__ = [
     "Node",
     "NumberRule",
     "OutboxEntry",
+    "Payment",
     "PricePlan",
     "Provider",
     "ProviderTariff",
     "RateLimit",
     "Rerating",
     "ReratingCustomer",
+    "Reservation",
     "Route",
     "SecondFactor",
     "SignInTry",

@@ -86,6 +86,7 @@ NAVIGATION = (
     Entry("gateways.index", lazy_gettext("Gateways"), "server-2"),
     Entry("routes.index", lazy_gettext("Routes"), "route"),
     Entry("tariffs.index", lazy_gettext("Tariffs"), "coins"),
+    Entry("payments.index", lazy_gettext("Payments"), "cash"),
     Entry("reports.index", lazy_gettext("Reports"), "chart-bar", tabs=REPORTS),
     Entry("imports.index", lazy_gettext("Imports"), "upload"),
     Entry("settings.index", lazy_gettext("Settings"), "settings", tabs=SETTINGS),

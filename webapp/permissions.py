@@ -20,6 +20,7 @@ _ADMINS = frozenset({"admin"})
 _AREAS = (
     "dashboard",
     "customers",
+    "payments",
     "extensions",
     "dids",
     "providers",

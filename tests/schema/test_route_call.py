@@ -29,7 +29,7 @@ from webapp.gateways.models import Gateway
 
 Answer = dict[str, Any]
 
-REFUSED = {"verdict": "refused", "number": "", "caller_id": "", "legs": "", "max_seconds": 0}
+REFUSED = {"verdict": "refused", "number": "", "caller_id": "", "legs": "", "max_seconds": 0, "reserved": 0}
 
 
 def refused(reason: str, cause: int) -> Answer:
@@ -110,6 +110,7 @@ def test_a_route(carrier: Carrier) -> None:
         "caller_id": "551140001998",
         "legs": f"gateway-dear:{carrier.dear.id}:{carrier.dear.provider_id}:552133331234:551140001998:0",
         "max_seconds": 14400,
+        "reserved": 0,
     }
 
 
@@ -196,6 +197,7 @@ def test_a_phone_of_the_same_customer(carrier: Carrier) -> None:
         "caller_id": "",
         "legs": "",
         "max_seconds": 0,
+        "reserved": 0,
     }
 
 

@@ -69,7 +69,7 @@ def change_price(price: str) -> None:
 
 def audited() -> list[tuple[str, str | None]]:
     """Action and price after of what was rated again."""
-    entries = db.session.scalars(db.select(AuditEntry).where(AuditEntry.kind == "reratings").order_by(AuditEntry.at))
+    entries = db.session.scalars(db.select(AuditEntry).where(AuditEntry.kind == "reratings").order_by(AuditEntry.id))
     return [(entry.action, entry.after.get("price_after")) for entry in entries]
 
 

@@ -31,6 +31,8 @@ from webapp.extensions.models import Extension
 from webapp.extensions.schemas import ExtensionSchema
 from webapp.gateways.models import Gateway
 from webapp.gateways.schemas import GatewaySchema
+from webapp.payments.models import Payment
+from webapp.payments.schemas import PaymentSchema
 from webapp.permissions import may
 from webapp.providers.models import Provider
 from webapp.providers.schemas import ProviderSchema
@@ -72,6 +74,7 @@ KINDS = {
     ),
     "gateways": Kind(N_("Gateway"), Gateway, GatewaySchema, "gateways.show"),
     "number_rules": Kind(N_("Number rule"), NumberRule, NumberRuleSchema, "dialling.edit"),
+    "payments": Kind(N_("Payment"), Payment, PaymentSchema),
     "price_plans": Kind(N_("Price plan"), PricePlan, PricePlanSchema, "tariffs.show"),
     "provider_tariffs": Kind(N_("Provider's tariff"), ProviderTariff, ProviderTariffSchema, "tariffs.edit_deck_line"),
     "providers": Kind(N_("Provider"), Provider, ProviderSchema, "providers.show"),

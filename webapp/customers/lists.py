@@ -10,6 +10,7 @@ from webapp.listing import STATES, Column, Filter, ListOf
 from webapp.tariffs.models import PricePlan
 
 TYPES = {"trunk": lazy_gettext("Trunk"), "extension": lazy_gettext("Extensions")}
+PAYS = {"true": lazy_gettext("Prepaid"), "false": lazy_gettext("Afterwards")}
 
 CUSTOMERS = ListOf(
     query=select(Customer).outerjoin(Customer.price_plan),
@@ -25,6 +26,7 @@ CUSTOMERS = ListOf(
     filters=[
         Filter("type", lazy_gettext("Type"), Customer.type, words=TYPES),
         Filter("price_plan_id", lazy_gettext("Price plan"), Customer.price_plan_id, things=PricePlan),
+        Filter("prepaid", lazy_gettext("Payment"), Customer.prepaid, words=PAYS),
         Filter("blocked_list_id", lazy_gettext("Blocked destinations"), Customer.blocked_list_id, type="hidden"),
         Filter("allowed_list_id", lazy_gettext("Allowed destinations"), Customer.allowed_list_id, type="hidden"),
         Filter("enabled", lazy_gettext("State"), Customer.enabled, words=STATES),
@@ -41,6 +43,8 @@ CUSTOMERS = ListOf(
         "calls_per_second": Customer.calls_per_second,
         "max_price_per_minute": Customer.max_price_per_minute,
         "daily_limit": Customer.daily_limit,
+        "prepaid": Customer.prepaid,
+        "credit_limit": Customer.credit_limit,
         "refuse_below_cost": Customer.refuse_below_cost,
         "trunk_ip": Customer.trunk_ip,
         "trunk_port": Customer.trunk_port,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from webapp.destination_lists.models import DestinationList
     from webapp.dids.models import Allocation
     from webapp.extensions.models import Extension
+    from webapp.payments.models import Payment
     from webapp.tariffs.models import PricePlan
 
 
@@ -23,7 +24,7 @@ class Customer(Managed, Base):
     """Somebody we carry calls for: a PBX at fixed addresses (trunk), or phones that register (extension)."""
 
     __tablename__ = "customers"
-    DEPENDENTS = ("extensions", "allocations")
+    DEPENDENTS = ("extensions", "allocations", "payments")
 
     code: Mapped[str] = mapped_column(unique=True)  # Short name in SIP users and in Asterisk.
     name: Mapped[str]
@@ -42,6 +43,9 @@ class Customer(Managed, Base):
     max_price_per_minute: Mapped[Decimal | None] = mapped_column(Numeric(16, 8))
     refuse_below_cost: Mapped[bool] = mapped_column(server_default="false")
     daily_limit: Mapped[Decimal | None] = mapped_column(Numeric(16, 8))  # What calls out of a day may come to.
+    # Prepaid: calls that cost it something end where its balance and what it may owe besides do.
+    prepaid: Mapped[bool] = mapped_column(server_default="false")
+    credit_limit: Mapped[Decimal] = mapped_column(Numeric(16, 8), server_default="0")
     # Numbers that its calls may present besides its own, E.164.
     allowed_caller_ids: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     blocked_list_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("destination_lists.id"), index=True)
@@ -72,6 +76,10 @@ class Customer(Managed, Base):
         viewonly=True,
     )
 
+    payments: Mapped[list[Payment]] = relationship(
+        back_populates="customer", order_by="Payment.created_at", passive_deletes="all"
+    )
+
     __table_args__ = (
         UniqueConstraint("id", "type"),  # So that a phone can insist on a customer who has phones.
         CheckConstraint("type IN ('trunk', 'extension')", "type"),
@@ -81,6 +89,8 @@ class Customer(Managed, Base):
         CheckConstraint("max_channels BETWEEN 0 AND 10000", "max_channels"),
         CheckConstraint("calls_per_second BETWEEN 0 AND 1000", "calls_per_second"),
         CheckConstraint("max_price_per_minute >= 0 AND daily_limit >= 0", "amounts"),
+        CheckConstraint("credit_limit >= 0", "credit_limit"),
+        CheckConstraint("NOT prepaid OR price_plan_id IS NOT NULL", "prepaid_plan"),
         CheckConstraint("trunk_port BETWEEN 1 AND 65535", "trunk_port"),
         CheckConstraint("qualify_frequency BETWEEN 0 AND 3600", "qualify_frequency"),
         CheckConstraint("cardinality(codecs) > 0", "codecs"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -91,6 +92,16 @@ class CustomerSchema(Schema):
         title=N_("Limit per day"),
         description=N_("Once the calls out of a day come to so much, no more are placed. Empty: no limit."),
     )
+    prepaid: bool = Field(
+        False,
+        title=N_("Prepaid"),
+        description=N_("Calls that cost the customer something end where its balance does."),
+    )
+    credit_limit: Money = Field(
+        Decimal(0),
+        title=N_("May owe"),
+        description=N_("So much below zero the balance of a prepaid customer may go."),
+    )
     refuse_below_cost: bool = Field(
         False,
         title=N_("Never below cost"),
@@ -147,6 +158,15 @@ class CustomerSchema(Schema):
     def _dials_as_usual(self) -> CustomerSchema:
         if not self.number_rules:
             self.number_rules = "brazil" if self.type == "extension" else "e164"
+        return self
+
+    @model_validator(mode="after")
+    def _prepaid_has_prices(self) -> CustomerSchema:
+        if self.prepaid and self.price_plan_id is None:
+            raise at(
+                "price_plan_id",
+                N_("A prepaid customer needs a price plan: nobody could say else how long it may talk."),
+            )
         return self
 
     @model_validator(mode="after")

@@ -26,6 +26,8 @@ from webapp.ext import db
 from webapp.extensions.models import Extension
 from webapp.forms import choices, delete_page, find, form_for, suggested
 from webapp.pages import saved
+from webapp.payments import operations as payments
+from webapp.payments.models import Payment
 from webapp.permissions import permission
 from webapp.tariffs.models import PricePlan
 
@@ -66,9 +68,17 @@ def show(id: uuid.UUID) -> Any:
         id,
         options=[joinedload(Customer.price_plan), joinedload(Customer.blocked_list), joinedload(Customer.allowed_list)],
     )
+    paid = some(
+        select(Payment).where(Payment.customer_id == id),
+        Payment.created_at.desc(),
+        url=url_for("payments.index", customer_id=id),
+    )
     return render_template(
         "customers/show.html",
         thing=customer,
+        payments=paid,
+        # Who pays afterwards and elsewhere has no account here.
+        account=payments.account(customer) if customer.prepaid or paid.count else None,
         dids=some(
             select(Did).join(Did.current).where(Allocation.customer_id == id),
             Did.number,

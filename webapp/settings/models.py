@@ -30,6 +30,7 @@ class CompanySettings(Managed, Base):
     )
     quarantine_days: Mapped[int] = mapped_column(server_default="30")  # How long a DID rests that was taken back.
     max_call_seconds: Mapped[int] = mapped_column(server_default="14400")  # The longest call out.
+    prepaid_call_seconds: Mapped[int] = mapped_column(server_default="3600")  # What is put by for is no longer.
     price_places: Mapped[int] = mapped_column(server_default="4")  # What a call costs and is sold for is rounded to.
     call_requests_days: Mapped[int] = mapped_column(server_default="90")  # How long routing decisions are kept.
 
@@ -41,6 +42,7 @@ class CompanySettings(Managed, Base):
         CheckConstraint("cardinality(emergency_numbers) > 0", "emergency_numbers"),
         CheckConstraint("quarantine_days BETWEEN 0 AND 365", "quarantine_days"),
         CheckConstraint("max_call_seconds BETWEEN 60 AND 86400", "max_call_seconds"),
+        CheckConstraint("prepaid_call_seconds BETWEEN 60 AND 86400", "prepaid_call_seconds"),
         CheckConstraint("price_places BETWEEN 0 AND 8", "price_places"),
         CheckConstraint("call_requests_days BETWEEN 1 AND 365", "call_requests_days"),
     )

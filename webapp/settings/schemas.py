@@ -71,6 +71,11 @@ class SettingsSchema(Schema):
         title=N_("Longest call (s)"),
         description=N_("A call out is ended after so many seconds; 14400 are four hours."),
     )
+    prepaid_call_seconds: Annotated[Whole, Field(ge=60, le=86400)] = Field(
+        3600,
+        title=N_("Longest prepaid call (s)"),
+        description=N_("The money for so long a call is put by when it begins; the shorter, the more calls at once."),
+    )
     quarantine_days: Annotated[Whole, Field(ge=0, le=365)] = Field(
         30,
         title=N_("DIDs rest (days)"),

@@ -4,11 +4,21 @@ CREATE OR REPLACE FUNCTION asterisk.answer_call_request() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 DECLARE
     answer public.call_answer;
+    customer uuid := CASE WHEN NEW.customer_id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN NEW.customer_id::uuid END;
 BEGIN
-    answer := public.route_call(
-        CASE WHEN NEW.customer_id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN NEW.customer_id::uuid END,
-        NEW.dialed, NEW.caller, NEW.endpoint,
-        CASE WHEN NEW.channels ~ '^[0-9]{1,6}$' THEN NEW.channels::integer ELSE 0 END);
+    -- One prepaid customer's calls after each other, on whatever node they begin: what is put by for one, the next sees.
+    PERFORM pg_advisory_xact_lock(hashtext('asterisk-admin prepaid'), hashtext(c.id::text))
+    FROM public.customers c WHERE c.id = customer AND c.prepaid;
+    IF NEW.direction = 'inbound' THEN
+        answer := public.receive_call(customer, NEW.dialed);
+    ELSE
+        answer := public.route_call(
+            customer, NEW.dialed, NEW.caller, NEW.endpoint,
+            CASE WHEN NEW.channels ~ '^[0-9]{1,6}$' THEN NEW.channels::integer ELSE 0 END);
+    END IF;
+    IF answer.reserved > 0 THEN
+        PERFORM public.put_by(NEW.id, customer, answer);
+    END IF;
     NEW.verdict := answer.verdict;
     NEW.reason := answer.reason;
     NEW.cause := answer.cause;
@@ -32,7 +42,7 @@ CREATE OR REPLACE VIEW asterisk.call_answers AS
 CREATE OR REPLACE FUNCTION public.keep_partitions(days_kept integer DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql SET timezone = 'UTC' SET lock_timeout = '200ms' AS $$
 -- Make the partitions of the next days, and of calls those of the next months, and drop the call requests older than
--- `days_kept` days, which are else those of the settings. The agents call this at their start and every hour; without it
+-- `days_kept` days, which are else those of the settings, and what is put by for calls that are over. The agents call this at their start and every hour; without it
 -- rows go to the default partition, and nothing is lost. A day is the same for all agents. Calls queue behind whoever
 -- waits for the lock this takes (a backup holds one), so it is not waited for.
 DECLARE
@@ -67,5 +77,6 @@ BEGIN
     LOOP
         EXECUTE format('DROP TABLE asterisk.%I', partition);
     END LOOP;
+    DELETE FROM public.reservations WHERE until < now() - interval '1 day';
     DELETE FROM asterisk.call_requests_default WHERE requested_at < current_date - days_kept;
 END $$;

@@ -13,6 +13,7 @@ FROM (VALUES
     ('all', 'hour', date_trunc('hour', call.started_at, 'UTC'), ''),
     ('cause', 'day', call.day, coalesce(call.sip_status::text, call.disposition)),
     ('customer', 'day', call.day, call.customer_id::text),
+    ('customer', 'ever', '1970-01-01 00:00+00', call.customer_id::text),
     ('customer', 'hour', date_trunc('hour', call.started_at, 'UTC'), call.customer_id::text),
     ('destination', 'day', call.day, nullif(call.destination, '')),
     ('did', 'day', call.day, nullif(call.did, '')),

@@ -56,6 +56,9 @@ BEGIN
         rated.cost_per_minute, rated.cost_connect_fee, rated.cost_minimum_seconds, rated.cost_increment_seconds,
         rated.cost_billed_seconds, rated.cost, rated.unrated)
     ON CONFLICT (node, uniqueid, sequence, started_at) DO NOTHING;
+    IF cdr.request <> '' THEN
+        PERFORM public.give_back(cdr.request, answered IS NOT NULL);
+    END IF;
     RETURN rated.unrated;
 END $$;
 

@@ -11,13 +11,18 @@ DO $$ BEGIN
         -- In the order to try, joined with &: endpoint:gateway id:provider id:number to send:caller id as the gateway
         -- wants it:the calls at once that it takes (0: any number).
         legs text,
-        max_seconds integer  -- the call is cut off after this; 0 for no limit
+        max_seconds integer, -- the call is cut off after this; 0 for no limit
+        reserved numeric     -- what is put by for the call of a prepaid customer; 0 for nothing
     );
-EXCEPTION WHEN duplicate_object THEN NULL;
+EXCEPTION WHEN duplicate_object THEN
+    -- It may be from before there were prepaid customers.
+    IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'public.call_answer'::regclass AND attname = 'reserved') THEN
+        ALTER TYPE public.call_answer ADD ATTRIBUTE reserved numeric;
+    END IF;
 END $$;
 
 CREATE OR REPLACE FUNCTION public.refused(reason text, cause integer) RETURNS public.call_answer
-LANGUAGE sql IMMUTABLE AS $$ SELECT 'refused', reason, cause, '', '', '', 0 $$;
+LANGUAGE sql IMMUTABLE AS $$ SELECT 'refused', reason, cause, '', '', '', 0, 0 $$;
 
 CREATE OR REPLACE FUNCTION public.is_emergency(number text) RETURNS boolean
 LANGUAGE sql STABLE AS $$
@@ -99,6 +104,8 @@ BEGIN
         SELECT coalesce(sum(t.price), 0) FROM public.call_totals t
         WHERE t.dimension = 'customer' AND t.period = 'day' AND t.thing = customer.id::text
           AND t.starts_at = date_trunc('day', now(), settings.time_zone) AND t.direction IN ('outbound', 'onnet')
+    ) + (
+        SELECT coalesce(sum(r.amount), 0) FROM public.reservations r WHERE r.customer_id = customer.id AND r.until > now()
     ) THEN
         RETURN public.refused('daily_limit', 21);
     END IF;
@@ -128,6 +135,8 @@ DECLARE
     presented text;
     ways text;
     too_dear boolean;
+    longest integer := 0;
+    reserved numeric := 0;
 BEGIN
     SELECT * INTO settings FROM public.settings;
     SELECT * INTO customer FROM public.customers c WHERE c.id = route_call.customer_id;
@@ -144,7 +153,7 @@ BEGIN
     FROM public.extensions e
     WHERE e.customer_id = customer.id AND e.extension = dialled_number AND e.enabled AND NOT is_emergency;
     IF FOUND THEN
-        RETURN ROW('internal', '', 0, own_phone, '', '', 0)::public.call_answer;
+        RETURN ROW('internal', '', 0, own_phone, '', '', 0, 0)::public.call_answer;
     END IF;
 
     -- From here on the number is the one that was meant, as the customer's rules have it, whatever was dialled.
@@ -172,13 +181,22 @@ BEGIN
         IF refusal.verdict IS NOT NULL THEN
             RETURN refusal;
         END IF;
+        IF NOT is_ours THEN
+            longest := settings.max_call_seconds;
+        END IF;
+        IF customer.prepaid AND tariff.price_per_minute + tariff.connect_fee > 0 THEN
+            SELECT a.max_seconds, a.reserved INTO longest, reserved FROM public.allowance(customer, settings, tariff) AS a;
+            IF longest = 0 THEN
+                RETURN public.refused('no_balance', 21);
+            END IF;
+        END IF;
     END IF;
 
     -- A customer writes its own number as it writes those it dials.
     presented := public.presented_number(customer, (public.normalise_number(customer, caller)).number,
                                          substr(endpoint, length(customer.code) + 2));
     IF is_ours THEN
-        RETURN ROW('did', '', 0, dialled_number, presented, '', 0)::public.call_answer;
+        RETURN ROW('did', '', 0, dialled_number, presented, '', longest, reserved)::public.call_answer;
     END IF;
 
     -- The ways out, the best first: by priority, then by what a minute costs then, as rate_call() has it.
@@ -206,8 +224,7 @@ BEGIN
       AND r.digits = ANY (ARRAY(SELECT left(dialled_number, n) FROM generate_series(0, length(dialled_number)) AS n))
       AND CASE WHEN starts_with(dialled_number, r.digits) THEN dialled_number ~ r.regex END;
     IF ways IS NOT NULL THEN
-        RETURN ROW('route', '', 0, dialled_number, presented, ways,
-                   CASE WHEN is_emergency THEN 0 ELSE settings.max_call_seconds END)::public.call_answer;
+        RETURN ROW('route', '', 0, dialled_number, presented, ways, longest, reserved)::public.call_answer;
     ELSIF too_dear THEN
         RETURN public.refused('below_cost', 34);  -- Another carrier may be cheaper.
     END IF;

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from webapp.asterisk.projection.customers import trunk_name
 from webapp.asterisk.projection.dialplan import NUMBERS, gosub
 from webapp.asterisk.rows import Row
+from webapp.customers.models import Customer
 from webapp.dids.models import Did
 
 
@@ -15,10 +16,17 @@ def project_did(did: Did) -> Iterator[Row]:
     customer = allocation.customer if allocation else None
     if allocation is None or customer is None:
         return
-    limit = [customer.max_channels] if customer.max_channels else []
+    limits = _limits(customer)
     if not customer.enabled:
         yield gosub(NUMBERS, did.number, "refuse-suspended", customer.id, did.number)
     elif allocation.extension:
-        yield gosub(NUMBERS, did.number, "to-phone", allocation.extension.sip_user, customer.id, did.number, *limit)
+        yield gosub(NUMBERS, did.number, "to-phone", allocation.extension.sip_user, customer.id, did.number, *limits)
     else:
-        yield gosub(NUMBERS, did.number, "to-trunk", trunk_name(customer), customer.id, did.number, *limit)
+        yield gosub(NUMBERS, did.number, "to-trunk", trunk_name(customer), customer.id, did.number, *limits)
+
+
+def _limits(customer: Customer) -> list[str | int]:
+    """What the dialplan has to know besides: how many calls at once, and whether money has to be put by for them."""
+    if customer.prepaid:
+        return [customer.max_channels, "prepaid"]
+    return [customer.max_channels] if customer.max_channels else []

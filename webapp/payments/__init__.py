@@ -1,0 +1,1 @@
+"""Payments: what customers have paid, and what is left of it."""
