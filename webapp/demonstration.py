@@ -16,6 +16,8 @@ from webapp.ext import db
 from webapp.extensions.models import Extension
 from webapp.extensions.schemas import new_secret
 from webapp.gateways.models import Gateway
+from webapp.payments import operations as payments
+from webapp.payments.models import Payment
 from webapp.providers.models import Provider
 from webapp.routes.models import Route
 from webapp.tariffs.models import PricePlan, ProviderTariff, Tariff
@@ -51,7 +53,16 @@ def seed() -> bool:
         code="padaria", name="Padaria Central (PABX)", type="trunk", trunk_ip=["192.0.2.100"], price_plan=plan
     )
     office = Customer(code=CUSTOMER, name="Escritório Demo", type="extension", price_plan=plan, number_rules="brazil")
-    store.save(main, spare, plan, *deck, trunk, office)
+    prepaid = Customer(
+        code="taxi",
+        name="Ponto de Táxi (pré-pago)",
+        type="extension",
+        price_plan=plan,
+        number_rules="brazil",
+        prepaid=True,
+    )
+    store.save(main, spare, plan, *deck, trunk, office, prepaid)
+    payments.record(Payment(customer_id=prepaid.id, amount=Decimal(50), note="PIX"))
     phones = [
         Extension(customer_id=office.id, extension="100", name="Recepção", secret=new_secret()),
         Extension(customer_id=office.id, extension="101", name="João", secret=new_secret()),

@@ -165,7 +165,7 @@ class CustomerSchema(Schema):
         if self.prepaid and self.price_plan_id is None:
             raise at(
                 "price_plan_id",
-                N_("A prepaid customer needs a price plan: nobody could say else how long it may talk."),
+                N_("A prepaid customer needs a price plan: without one nobody could say how long it may talk."),
             )
         return self
 
