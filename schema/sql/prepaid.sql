@@ -40,13 +40,22 @@ CREATE TABLE public.reservations (
 );
 CREATE INDEX ix_reservations_customer_id ON public.reservations (customer_id);
 
--- What all calls of a customer ever came to is one more total; a moment has to stand there.
+-- Two more totals: what all calls of a customer ever came to (a moment has to stand there), and what those of a gateway
+-- do in a day. Calls that end meanwhile wait, and are counted by the new functions.
+LOCK TABLE public.calls IN SHARE MODE;
 INSERT INTO public.call_totals
 SELECT dimension, 'ever', '1970-01-01 00:00+00', thing, direction, sum(calls), sum(answered), sum(short), sum(seconds),
        sum(billed_seconds), sum(pdd_calls), sum(pdd), sum(cost), sum(price)
 FROM public.call_totals
 WHERE dimension = 'customer' AND period = 'day'
 GROUP BY dimension, thing, direction;
+INSERT INTO public.call_totals
+SELECT 'gateway', 'day', day, provider_id || ' ' || gateway_id, direction, count(*), count(answered_at),
+       count(answered_at) FILTER (WHERE billsec <= 6), sum(billsec), sum(billed_seconds), count(pdd), coalesce(sum(pdd), 0),
+       sum(cost), sum(price)
+FROM public.calls
+WHERE provider_id IS NOT NULL AND gateway_id IS NOT NULL
+GROUP BY day, provider_id, gateway_id, direction;
 
 -- Calls to a prepaid customer's numbers are asked for too, where its plan charges for them.
 ALTER TABLE asterisk.call_requests ADD COLUMN direction text DEFAULT '' NOT NULL;

@@ -215,8 +215,7 @@ DIMENSIONS = {
     "did": "did",
     "cause": "cause",
 }
-# ... by the day, and by the hour. All calls of a day are those of all its causes, a provider's those of its gateways.
-BY_DAY = {"all", "customer", "destination", "did", "cause"}
+# ... by the day, and some by the hour. All calls of a day are those of all its causes, a provider's those of its gateways.
 BY_HOUR = {"all", "customer", "provider", "gateway"}
 
 
@@ -260,8 +259,8 @@ def _thing(name: str, value: str) -> str:
 
 
 def unit(period: Period, dimension: str) -> str:
-    """Whether the totals of the days tell of a period, or those of the hours; empty if neither do."""
-    if period.is_days and dimension in BY_DAY:
+    """By which totals a period is told, those of the days or of the hours; empty if by neither."""
+    if period.is_days:
         return "day"
     return "hour" if period.is_hours and dimension in BY_HOUR else ""
 

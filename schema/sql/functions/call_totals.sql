@@ -1,26 +1,37 @@
 -- The totals of calls, kept up with whatever happens to them: a CDR comes in, a call is rated anew.
 
-CREATE OR REPLACE FUNCTION public.totals_of(call public.calls) RETURNS SETOF public.call_totals
-LANGUAGE sql STABLE AS $$
+CREATE OR REPLACE FUNCTION public.totals_with(
+    hour timestamptz, day timestamptz, direction text, customer text, gateway text, destination text, did text, node text,
+    ending text, answered integer, short integer, seconds integer, billed_seconds integer, pdd_calls integer, pdd integer,
+    cost numeric, price numeric
+) RETURNS SETOF public.call_totals
+LANGUAGE sql IMMUTABLE AS $$
 -- What one call adds to the totals: to those of everybody, of its customer and so on. They come in the order of the key,
 -- in which they must be written, so that no two who write wait for each other.
-SELECT dimension, period, starts_at, thing, call.direction,
-       1::bigint, (call.answered_at IS NOT NULL)::integer::bigint,
-       (call.answered_at IS NOT NULL AND call.billsec <= 6)::integer::bigint,
-       call.billsec::bigint, call.billed_seconds::bigint,
-       (call.pdd IS NOT NULL)::integer::bigint, coalesce(call.pdd, 0)::bigint, call.cost, call.price
+SELECT dimension, period, starts_at, thing, direction, 1::bigint, answered::bigint, short::bigint, seconds::bigint,
+       billed_seconds::bigint, pdd_calls::bigint, pdd::bigint, cost, price
 FROM (VALUES
-    ('all', 'hour', date_trunc('hour', call.started_at, 'UTC'), ''),
-    ('cause', 'day', call.day, coalesce(call.sip_status::text, call.disposition)),
-    ('customer', 'day', call.day, call.customer_id::text),
-    ('customer', 'ever', '1970-01-01 00:00+00', call.customer_id::text),
-    ('customer', 'hour', date_trunc('hour', call.started_at, 'UTC'), call.customer_id::text),
-    ('destination', 'day', call.day, nullif(call.destination, '')),
-    ('did', 'day', call.day, nullif(call.did, '')),
-    ('gateway', 'hour', date_trunc('hour', call.started_at, 'UTC'), call.provider_id || ' ' || call.gateway_id),
-    ('node', 'day', call.day, call.node)
+    ('all', 'hour', hour, ''),
+    ('cause', 'day', day, ending),
+    ('customer', 'day', day, customer),
+    ('customer', 'ever', '1970-01-01 00:00+00', customer),
+    ('customer', 'hour', hour, customer),
+    ('destination', 'day', day, nullif(destination, '')),
+    ('did', 'day', day, nullif(did, '')),
+    ('gateway', 'day', day, gateway),
+    ('gateway', 'hour', hour, gateway),
+    ('node', 'day', day, node)
 ) AS totals (dimension, period, starts_at, thing)
 WHERE thing IS NOT NULL $$;
+
+CREATE OR REPLACE FUNCTION public.totals_of(call public.calls) RETURNS SETOF public.call_totals
+LANGUAGE sql STABLE AS $$
+SELECT * FROM public.totals_with(
+    date_trunc('hour', call.started_at, 'UTC'), call.day, call.direction, call.customer_id::text,
+    call.provider_id || ' ' || call.gateway_id, call.destination, call.did, call.node,
+    coalesce(call.sip_status::text, call.disposition), (call.answered_at IS NOT NULL)::integer,
+    (call.answered_at IS NOT NULL AND call.billsec <= 6)::integer, call.billsec, call.billed_seconds,
+    (call.pdd IS NOT NULL)::integer, coalesce(call.pdd, 0), call.cost, call.price) $$;
 
 CREATE OR REPLACE FUNCTION public.add_totals(changes public.call_totals[]) RETURNS void
 LANGUAGE plpgsql AS $$
@@ -42,9 +53,27 @@ END $$;
 
 CREATE OR REPLACE FUNCTION public.count_new_call() RETURNS trigger
 LANGUAGE plpgsql AS $$
+-- What totals_of() and add_totals() do, in one statement and without making records of it: this is done at the end of
+-- each call, and takes a third less so.
 BEGIN
-    PERFORM public.add_totals(ARRAY(SELECT t FROM public.totals_of(NEW) AS t));
-    RETURN NULL;
+INSERT INTO public.call_totals AS total
+SELECT * FROM public.totals_with(
+    date_trunc('hour', NEW.started_at, 'UTC'), NEW.day, NEW.direction, NEW.customer_id::text,
+    NEW.provider_id || ' ' || NEW.gateway_id, NEW.destination, NEW.did, NEW.node,
+    coalesce(NEW.sip_status::text, NEW.disposition), (NEW.answered_at IS NOT NULL)::integer,
+    (NEW.answered_at IS NOT NULL AND NEW.billsec <= 6)::integer, NEW.billsec, NEW.billed_seconds,
+    (NEW.pdd IS NOT NULL)::integer, coalesce(NEW.pdd, 0), NEW.cost, NEW.price)
+ON CONFLICT (dimension, period, starts_at, thing, direction) DO UPDATE SET
+    calls = total.calls + excluded.calls,
+    answered = total.answered + excluded.answered,
+    short = total.short + excluded.short,
+    seconds = total.seconds + excluded.seconds,
+    billed_seconds = total.billed_seconds + excluded.billed_seconds,
+    pdd_calls = total.pdd_calls + excluded.pdd_calls,
+    pdd = total.pdd + excluded.pdd,
+    cost = total.cost + excluded.cost,
+    price = total.price + excluded.price;
+RETURN NULL;
 END $$;
 
 CREATE OR REPLACE FUNCTION public.sum_totals(calls public.calls[], sign integer) RETURNS public.call_totals[]
@@ -79,7 +108,8 @@ BEGIN
     SELECT t.dimension, t.period, t.starts_at, t.thing, t.direction, sum(t.calls), sum(t.answered), sum(t.short),
            sum(t.seconds), sum(t.billed_seconds), sum(t.pdd_calls), sum(t.pdd), sum(t.cost), sum(t.price)
     FROM public.calls AS call CROSS JOIN LATERAL public.totals_of(call) AS t
-    GROUP BY 1, 2, 3, 4, 5;
+    GROUP BY 1, 2, 3, 4, 5
+    ORDER BY 3, 1, 4;  -- As they would lie if they had come in one by one.
 END $$;
 
 CREATE OR REPLACE TRIGGER count_new_call AFTER INSERT ON public.calls

@@ -15,7 +15,11 @@ BEGIN
         WHERE u.cdr_id = ANY (ids) ORDER BY u.cdr_id FOR UPDATE OF u SKIP LOCKED
     LOOP
         BEGIN
-            PERFORM public.land(cdr);
+            BEGIN
+                PERFORM public.land(cdr);
+            EXCEPTION WHEN unique_violation THEN
+                NULL;  -- It is there already.
+            END;
             DELETE FROM public.unrated_cdrs WHERE cdr_id = cdr.id;
             landed := landed + 1;
         EXCEPTION WHEN OTHERS THEN
