@@ -32,6 +32,7 @@ FIRST = {
     "area_code": "11",
     "emergency_numbers": "112, 180, 188, 190, 191, 192, 193, 194, 197, 198, 199, 911",
     "max_call_seconds": "14400",
+    "prepaid_call_seconds": "3600",
     "quarantine_days": "30",
     "call_requests_days": "90",
 }

@@ -24,6 +24,7 @@ ADMINS = frozenset({"admin"})
 AREAS = (
     "dashboard",
     "customers",
+    "payments",
     "extensions",
     "dids",
     "providers",
