@@ -6,6 +6,7 @@ the sign that the language uses. The heads are the names of fields, so that what
 
 from __future__ import annotations
 
+import codecs
 import csv
 import datetime as dt
 import io
@@ -18,16 +19,19 @@ from typing import Any
 
 from flask import Response, abort, stream_with_context
 from flask_babel import get_locale, get_timezone
-from sqlalchemy import Select
+from sqlalchemy import ColumnElement, DateTime, Numeric, Select, String, Text, and_, case, cast, func
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
+from sqlalchemy.types import NullType
 
-from webapp import typed, xlsx
+from webapp import copying, typed, xlsx
 from webapp.ext import db
 from webapp.listing import ListOf, NoSuch
 
 ROWS = 1000  # Read and sent at a time.
 # What begins a formula. Before it any quotation marks, so that each text can be told from the one it was made of.
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
+_SUSPECT = frozenset(map(ord, "'=+-@\t\r\n"))
 
 
 def csv_file(listing: ListOf, name: str) -> Response:
@@ -52,8 +56,8 @@ def _columns(listing: ListOf) -> Select[Any]:
 
 def csv_of(rows: Select[Any] | Iterable[Sequence[Any]], heads: Sequence[str], name: str) -> Response:
     """Rows, or what a query finds, as the file `name`-<today>.csv, a column below each head."""
-    found = read(rows) if isinstance(rows, Select) else rows
-    lines = _lines(found, heads, comma=str(get_locale()).startswith("pt"))
+    comma = str(get_locale()).startswith("pt")
+    lines = _copied(rows, heads, comma) if isinstance(rows, Select) else _lines(rows, heads, comma)
     return _file(lines, "text/csv; charset=utf-8", f"{name}-{_today()}.csv")
 
 
@@ -66,7 +70,7 @@ def _today() -> dt.date:
     return dt.datetime.now(get_timezone()).date()
 
 
-def _file(pieces: Iterator[str] | Iterator[bytes], content_type: str, name: str) -> Response:
+def _file(pieces: Iterator[bytes], content_type: str, name: str) -> Response:
     return Response(
         stream_with_context(pieces),
         content_type=content_type,
@@ -84,19 +88,29 @@ def read(query: Select[Any]) -> Iterator[Sequence[Any]]:
             yield from rows
 
 
-def _lines(rows: Iterable[Sequence[Any]], heads: Sequence[str], comma: bool) -> Iterator[str]:
+def _lines(rows: Iterable[Sequence[Any]], heads: Sequence[str], comma: bool) -> Iterator[bytes]:
     """The file in pieces. `comma` says that the language has a decimal comma, and so a semicolon between cells."""
-    buffer = io.StringIO("\ufeff")
-    buffer.seek(0, io.SEEK_END)
-    writer = csv.writer(buffer, delimiter=";" if comma else ",")
-    writer.writerow(heads)
+    yield codecs.BOM_UTF8 + _csv([heads], comma)
     remaining = iter(rows)
     while part := list(islice(remaining, ROWS)):
-        writer.writerows([_cell(value, comma) for value in row] for row in part)
-        yield buffer.getvalue()
-        buffer.seek(0)
-        buffer.truncate()
-    yield buffer.getvalue()
+        yield _csv(([_cell(value, comma) for value in row] for row in part), comma)
+
+
+def _copied(query: Select[Any], heads: Sequence[str], comma: bool) -> Iterator[bytes]:
+    """The same of what a query finds, in a fifth of the time: the database writes it."""
+    yield codecs.BOM_UTF8 + _csv([heads], comma).replace(b"\r\n", b"\n")  # As COPY ends lines.
+    columns = [_written(column, comma) for column in query.selected_columns]
+    yield from copying.copied(query.with_only_columns(*columns, maintain_column_froms=True), _delimiter(comma))
+
+
+def _csv(rows: Iterable[Sequence[str]], comma: bool) -> bytes:
+    buffer = io.StringIO()
+    csv.writer(buffer, delimiter=_delimiter(comma)).writerows(rows)
+    return buffer.getvalue().encode()
+
+
+def _delimiter(comma: bool) -> str:
+    return ";" if comma else ","
 
 
 def _cell(value: Any, comma: bool) -> str:
@@ -116,6 +130,34 @@ def _cell(value: Any, comma: bool) -> str:
             return json.dumps(value, ensure_ascii=False)
         case _:
             return str(value) if isinstance(value, int) else defused(str(value))
+
+
+def _written(column: ColumnElement[Any], comma: bool) -> ColumnElement[Any]:
+    """What _cell() makes of a value of the column, as an expression of SQL."""
+    match column.type:
+        case DateTime():
+            return func.replace(cast(func.timezone("UTC", column), Text), " ", "T") + "+00:00"
+        case Numeric():
+            figures = cast(func.trim_scale(column), Text)
+            return func.replace(figures, ".", ",") if comma else figures
+        case ARRAY():
+            return _defused(func.array_to_string(column, " "))
+        case String() | NullType():  # Of an unknown type it may be a text.
+            return _defused(cast(column, Text))
+        case _:
+            return cast(column, Text)
+
+
+def _defused(column: ColumnElement[str]) -> ColumnElement[str]:
+    """As defused(); of an empty text nothing, for COPY would write two quotation marks."""
+    bare = func.ltrim(column, "'")
+    return case(
+        (column == "", None),
+        # Most texts begin with another sign, and this is asked for millions of them.
+        (func.ascii(column).not_in(_SUSPECT), column),
+        (and_(bare != "", func.ascii(bare).in_(_SUSPECT - {ord("'")})), "'" + column),
+        else_=column,
+    )
 
 
 def defused(text: str) -> str:

@@ -9,12 +9,15 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import text
+from psycopg2.errors import DataError
+from sqlalchemy import literal_column, select, text
 
 from tests.conftest import make_user, signed_in
 from webapp import store
+from webapp.dids.models import Did
 from webapp.dids.operations import create_range
 from webapp.dids.schemas import DidRangeSchema
+from webapp.export import _copied
 from webapp.ext import db
 from webapp.providers.models import Provider
 
@@ -55,5 +58,18 @@ def test_all_rows_arrive(client: FlaskClient, path: str) -> None:
 
 def test_a_reader_may_go_away(client: FlaskClient) -> None:
     answer = client.get("/dids/export.csv", buffered=False)
-    assert b"551140001000" in next(answer.iter_encoded())
+    pieces = answer.iter_encoded()
+    assert b"number" in next(pieces)
+    assert b"551140001000" in next(pieces)
     answer.close()
+
+
+def test_what_goes_wrong_on_the_way_is_told(client: FlaskClient, real_app: Flask) -> None:
+    with real_app.app_context(), pytest.raises(DataError, match="division by zero"):
+        list(
+            _copied(
+                select((100 / literal_column("(number::bigint - 551140002000)")).label("c")).select_from(Did),
+                ["c"],
+                comma=False,
+            )
+        )

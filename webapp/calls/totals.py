@@ -215,7 +215,8 @@ DIMENSIONS = {
     "did": "did",
     "cause": "cause",
 }
-# ... by the day, and some by the hour. All calls of a day are those of all its causes, a provider's those of its gateways.
+# ... all by the day, and some by the hour. All calls of a day are those of all its causes, a provider's those of its
+# gateways.
 BY_HOUR = {"all", "customer", "provider", "gateway"}
 
 

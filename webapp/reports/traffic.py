@@ -81,7 +81,7 @@ def file(values: Mapping[str, str], period: Period) -> Select[Any]:
         Did.description,
         func.coalesce(sums.c.calls, 0),
         func.coalesce(sums.c.answered, 0),
-        func.round(cast(func.coalesce(sums.c.seconds, 0), Numeric) / 60, 1),
+        func.round(cast(func.coalesce(sums.c.seconds, 0), Numeric) / 60, 1, type_=Numeric),
         func.coalesce(sums.c.cost, 0),
         func.coalesce(sums.c.price, 0),
         _last_call(),
