@@ -5,7 +5,9 @@ python -m tests.bench.calls [number of calls] runs these measurements alone; ten
 
 from __future__ import annotations
 
+import os
 import random
+import resource
 import statistics
 import sys
 import time
@@ -158,10 +160,42 @@ def routing(connection: Connection, count: int = 2000) -> Iterator[Figures]:
         yield "route_call", figures[100:]
 
 
-def pages(client: FlaskClient, addresses: dict[str, str], rounds: int = 20) -> Iterator[Figures]:
-    for name, address in addresses.items():
+def pages(client: FlaskClient, connection: Connection, rounds: int = 40) -> Iterator[Figures]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT (SELECT id FROM customers WHERE code = 'c1'), (SELECT id FROM gateways WHERE name = 'GW-1')"
+        )
+        ids = dict(zip(("customer", "gateway"), cursor.fetchone() or (), strict=True))
+    for name, template in ADDRESSES.items():
+        address = template.format(**ids)
         assert client.get(address).status_code == 200, address
         yield name, [_timed(lambda: client.get(address).data) for _ in range(rounds)]  # noqa: B023 - called at once
+
+
+def export(client: FlaskClient, connection: Connection, days: int = 37) -> Iterator[Figures]:
+    """Some days of calls as a CSV file, of ten million a year a million; beside it the same rows as they are."""
+    start = time.strftime("%Y-%m-%d", time.gmtime(time.time() - days * 86400))
+    sizes: list[int] = []
+    _read(client, f"/reports/cdr.csv?start={time.strftime('%Y-%m-%d')}", sizes)  # So that everything is imported.
+    before, sizes = _peak(), []
+    figures = [_timed(lambda: _read(client, f"/reports/cdr.csv?start={start}", sizes)) for _ in range(3)]
+    yield f"export of {sizes[-1]} calls", figures
+    yield "growth of memory at its peak, KB", [_peak() - before]
+    with connection.cursor() as cursor, open(os.devnull, "wb") as nowhere:
+        statement = cursor.mogrify("COPY (SELECT * FROM calls WHERE started_at >= %s) TO STDOUT (FORMAT csv)", [start])
+        yield "rival: COPY TO of them", [_timed(lambda: cursor.copy_expert(statement, nowhere)) for _ in range(3)]
+
+
+def _read(client: FlaskClient, address: str, sizes: list[int]) -> None:
+    """Read a file to its end without keeping it; how many lines it has comes to `sizes`."""
+    answer = client.get(address, buffered=False)
+    assert answer.status_code == 200
+    sizes.append(sum(piece.count(b"\n") for piece in answer.iter_encoded()) - 1)
+    answer.close()
+
+
+def _peak() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def _timed(action: Callable[[], object]) -> float:
@@ -180,15 +214,41 @@ def main(count: int = CALLS) -> None:
         app.config.update(WTF_CSRF_ENABLED=False)
         with app.app_context():
             make_user("olga", "operator")
-        for source in (landing(connection), routing(connection), pages(signed_in(app, "olga"), ADDRESSES)):
+        client = signed_in(app, "olga")
+        for source in (
+            landing(connection),
+            routing(connection),
+            pages(client, connection),
+            export(client, connection),
+        ):
             for name, figures in source:
-                q = statistics.quantiles(figures, n=100, method="inclusive")
+                q = statistics.quantiles(figures * 2, n=100, method="inclusive")  # One alone has none.
                 print(f"{name:<58}{q[49]:>12.0f}{q[94]:>12.0f}{q[98]:>12.0f}{len(figures):>7}", flush=True)
 
 
 ADDRESSES = {
-    "calls, the latest": "/reports/",
-    "calls of a customer": "/reports/?customer_id=c4",
+    # Calls of the last month, and what they come to.
+    "calls, the latest": "/reports/cdr",
+    "calls of the largest customer": "/reports/cdr?customer_id=c1",
+    "calls of a customer": "/reports/cdr?customer_id=c200",
+    "calls of a customer that were answered": "/reports/cdr?customer_id=c1&disposition=ANSWERED",
+    "calls of a customer to Brazil, 30 s and more": "/reports/cdr?customer_id=c1&dst=55&min_duration=30",
+    "calls of a customer below cost": "/reports/cdr?customer_id=c1&below_cost=true",
+    "calls by a gateway": "/reports/cdr?gateway_id={gateway}",
+    # Totals, of everybody and of one.
+    "overview": "/reports/",
+    **{
+        f"totals by {by}": f"/reports/totals?by={by}"
+        for by in ("customer", "destination", "provider", "gateway", "day", "hour", "cause", "did")
+    },
+    "days of a customer": "/reports/totals?by=day&customer_id=c1",
+    "destinations of a customer": "/reports/totals?by=destination&customer_id=c1",
+    "gateways of a customer": "/reports/totals?by=gateway&customer_id=c1",
+    "use of the DIDs": "/reports/dids",
+    "completeness": "/reports/completeness/",
+    "dashboard": "/",
+    "page of a customer": "/customers/{customer}",
+    "page of a gateway": "/gateways/{gateway}",
 }
 
 
