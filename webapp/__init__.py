@@ -24,6 +24,7 @@ AREAS = (
     "providers",
     "gateways",
     "routes",
+    "simulator",
     "tariffs",
     "calls",
     "reports",
