@@ -373,7 +373,7 @@ def test_nothing_is_kept_of_it(api: Program) -> None:
 
 def test_it_costs_the_same_however_many_legs(api: Program, counting: Counting) -> None:
     office = things.office(price_plan_id=plan().id)
-    simulate(api, office)  # The first time somebody asks, it is noted that the token was used.
+    simulate(api, office)  # The first request of a minute clears the counts of the minute before besides.
     counts = []
     for n, name in enumerate("abcde", 1):
         way(name)

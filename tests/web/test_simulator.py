@@ -55,10 +55,8 @@ def test_a_call_that_goes_out(client: FlaskClient) -> None:
     assert (said["Price per minute"], said["Connect fee"]) == ("0.06", "0.10")
     assert (said["Talked"], said["Charged"], said["Price"]) == ("61 s", "66 s", "0.166")
     assert rows(page) == [
-        f"GW1 Norte 77{NUMBER} 551140001999 30 What the provider charges for the prefix: 5521"
-        " 0.05 0.01 (16.7 %) 0.055 0.111",
-        f"GW2 Sul {NUMBER} +551140001999 No limit The provider's cost per minute"
-        " 0.07 Loss -0.01 (-16.7 %) 0.0712 0.0948",
+        f"GW1 Norte 77{NUMBER} 551140001999 30 0.05 Deck 5521 0.01 0.055 0.111",
+        f"GW2 Sul {NUMBER} +551140001999 No limit 0.07 Provider Loss -0.01 0.0712 0.0948",
     ]
 
 

@@ -8,7 +8,7 @@ from flask import Blueprint, render_template, request, url_for
 from sqlalchemy import select
 
 from webapp import routing, store
-from webapp.calls.explaining import COST_SOURCES, UNRATED
+from webapp.calls.explaining import UNRATED
 from webapp.customers.models import Customer
 from webapp.forms import SchemaForm, choose, form_for
 from webapp.permissions import permission
@@ -48,7 +48,6 @@ def index() -> Any:
         # The same as programs write it, for whoever reads in another language.
         link=url_for(".index", **form.valid.model_dump(mode="json", exclude_defaults=True)) if found else "",
         verdicts=routing.VERDICTS,
-        cost_sources=COST_SOURCES,
         unrated=UNRATED,
     )
     return page, 422 if form.errors else 200
