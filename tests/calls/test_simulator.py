@@ -49,7 +49,7 @@ class Case:
     rows: list[dict[str, Any]]
     first: int = 200  # The status with which the gateway that is tried first answers; 180: it only rings.
     status: int = 200  # What the caller gets.
-    verdict: str = "route"
+    verdict: str = "route"  # Empty: the call comes in, of which the simulator says nothing.
     reason: str = ""
     prefix: str = "5521"  # Of the tariff that counts, if one does.
     price_per_minute: str = "0.12"
@@ -61,15 +61,9 @@ CASES = {
         OWN,
         [
             {
-                **{"customer": "acme", "provider": "provider", "gateway": "first", "did": OWN, "direction": "inbound"},
-                **{
-                    "prefix": OWN,
-                    "price": "0.04",
-                    "cost": "0",
-                    "margin": "0.04",
-                    "disposition": "ANSWERED",
-                    "cause": 16,
-                },
+                **NORTH,
+                **{"customer": "acme", "direction": "inbound", "did": OWN, "disposition": "ANSWERED", "cause": 16},
+                **{"prefix": OWN, "price": "0.04", "cost": "0", "margin": "0.04", "cost_source": ""},
             }
         ],
         verdict="",
