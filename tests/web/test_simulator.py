@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from tests.conftest import Counting
 from tests.web import things
 from tests.web.html import error_at, facts, rows
-from webapp import routing
+from webapp import forms, routing
 
 PROJECT = Path(__file__).parents[2]
 NUMBER = "552133334444"
@@ -139,6 +139,18 @@ def test_a_link_with_one_of_them_fills_in_the_form(client: FlaskClient) -> None:
     assert 'value="&lt;b&gt;12"' in response.text
 
 
+def test_where_there_are_many_customers_the_code_of_one_is_typed(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forms, "LONG_LIST", 0)
+    office = things.office("acme")
+    page = ask(client, customer_id="Acme")
+    assert "/customers/suggestions" in page
+    assert f"customer_id={office.id}" in page, "in the link"
+    assert 'value="acme"' in ask(client, customer_id=office.id)
+    assert error_at(refused(client, customer_id="acm", number=NUMBER), "customer_id")
+
+
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
@@ -198,6 +210,21 @@ def test_the_ways_to_it(client: FlaskClient, viewer: FlaskClient) -> None:
     assert f"/simulator/?customer_id={office.id}" in viewer.get(f"/customers/{office.id}").text
     assert "/simulator/?number=55" in viewer.get(f"/routes/{route.id}").text
     assert facts(ask(viewer, customer_id=office.id))["Answer"] == "Goes out"
+
+
+# ---- answers
+
+
+def test_the_legs_of_an_answer_are_read_though_it_is_old(client: FlaskClient) -> None:
+    """It may say less of each, and a gateway may have another name by now, or be gone."""
+    there = things.gateway("GW1")
+    gone = uuid4()
+    answered = f"gateway-old:{gone}:{gone}:5511&gateway-before:{there.id}:{gone}:77*11#:+5511:30"
+    assert routing.legs(answered) == [
+        routing.Leg(None, "old", None, "", "5511", "", 0),
+        routing.Leg(there.id, "GW1", there.provider_id, "Provider of GW1", "77*11#", "+5511", 30),
+    ]
+    assert routing.legs("") == []
 
 
 # ---- words
