@@ -25,6 +25,7 @@ AREAS = (
     "providers",
     "gateways",
     "routes",
+    "simulator",
     "tariffs",
     "calls",
     "reports",

@@ -85,6 +85,7 @@ NAVIGATION = (
     Entry("providers.index", lazy_gettext("Providers"), "building-broadcast-tower"),
     Entry("gateways.index", lazy_gettext("Gateways"), "server-2"),
     Entry("routes.index", lazy_gettext("Routes"), "route"),
+    Entry("simulator.index", lazy_gettext("Simulator"), "test-pipe"),
     Entry("tariffs.index", lazy_gettext("Tariffs"), "coins"),
     Entry("payments.index", lazy_gettext("Payments"), "cash"),
     Entry("reports.index", lazy_gettext("Reports"), "chart-bar", tabs=REPORTS),

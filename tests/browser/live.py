@@ -290,7 +290,18 @@ def every_page(site: Site) -> dict[str, str]:
             "dialling-delete": f"/dialling/{one(NumberRule)}/delete",
             **{
                 f"dialling-{name}": f"/dialling/?customer_id={one(Customer, Customer.type == kind)}&number={number}"
-                for name, kind, number in (("route", "extension", "01511987654321"), ("refused", "trunk", "4499"))
+                for name, kind, number in (("read", "extension", "01511987654321"), ("unknown", "trunk", "4499"))
+            },
+            "simulator": "/simulator/",
+            "simulator-wrong": "/simulator/?customer_id=x&number=",
+            **{
+                f"simulator-{name}": f"/simulator/?customer_id={one(Customer, Customer.type == kind)}&number={number}"
+                for name, kind, number in (
+                    ("route", "extension", "01511987654321"),
+                    ("refused", "trunk", "4499"),
+                    ("internal", "extension", "101"),
+                    ("did", "extension", db.session.scalar(select(Did.number).where(Did.id == taken))),
+                )
             },
             "profile": "/profile/",
             "profile-password": "/profile/password",

@@ -262,8 +262,8 @@ def test_number_rule(page: Page, site: Site, language: str) -> None:
         submit(page)
         assert message(page) == say("Rule saved.")
     page.locator("[name=number]").press_sequentially(f"{code}40001234")
-    expect(page.locator("#trial")).to_contain_text("551140001234")
-    expect(page.locator("#trial")).to_contain_text(name)
+    expect(page.locator("#reading")).to_contain_text("551140001234")
+    expect(page.locator("#reading")).to_contain_text(name)
 
     page.get_by_role("button", name=say("Move %(name)s up", name="Later")).click()
     first = page.locator("tbody tr", has_text=f"{code}N.").locator("td").first.inner_text()

@@ -8,6 +8,7 @@ from decimal import Decimal
 from fractions import Fraction
 from html import unescape
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from flask.testing import FlaskClient
@@ -162,7 +163,40 @@ def test_what_was_asked_before_it(client: FlaskClient) -> None:
     assert facts(page)["Ways out, in the order to try"] == "GW1 : 552133334444"
 
     gone = land(customer_id=acme.id, request="r2", uniqueid="pbx1-2.2")
-    assert "What was asked before this call is kept no longer." in client.get(f"/reports/calls/{gone.id}").text
+    page = client.get(f"/reports/calls/{gone.id}").text
+    assert "What was asked before this call is kept no longer." in page
+    assert "/simulator/?" not in page
+
+
+def test_a_call_leads_to_the_simulator_and_says_why_it_was_refused(client: FlaskClient) -> None:
+    """With what was dialled then, by which phone, which number it sent, and how long was talked."""
+    things.gateway()
+    acme = things.office("acme")
+    things.extension(acme, "100")
+    db.session.execute(
+        text(
+            "INSERT INTO asterisk.call_requests (id, requested_at, customer_id, dialed, caller, endpoint)"
+            " VALUES ('r1', '2026-03-10 15:00Z', :id, '+4499', '1140001000', 'acme-100')"
+        ),
+        {"id": str(acme.id)},
+    )
+    call = land(customer_id=acme.id, request="r1", userfield="no_route")
+    page = client.get(f"/reports/calls/{call.id}").text
+    found = re.search(r'href="(/simulator/\?[^"]*)"', page)
+    assert found
+    link = unescape(found[1])
+    assert parse_qs(urlsplit(link).query) == {
+        "customer_id": [str(acme.id)],
+        "number": ["+4499"],
+        "caller": ["1140001000"],
+        "extension": ["100"],
+        "seconds": ["61"],
+    }
+    refusal = "Refused : No route takes this number. Cause 3."
+    assert facts(page)["Answer"] == refusal
+    assert facts(client.get(link).text)["Answer"] == f"{refusal} The caller gets SIP status 404."
+    assert facts(page)["End"] == "Answered: No route takes this number."
+    assert "No route takes this number." in client.get("/reports/cdr?start=2026-03-01&end=2026-03-31").text
 
 
 def test_only_administrators_see_the_record(client: FlaskClient, viewer: FlaskClient) -> None:

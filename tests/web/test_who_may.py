@@ -49,6 +49,7 @@ MAY: dict[str, frozenset[str]] = {
     "audit.read": WRITERS,
     "extensions.reveal": WRITERS,
     "gateways.reveal": ADMINS,
+    "simulator.read": EVERYBODY,
     "reports.read": EVERYBODY,
     "cdr.read": ADMINS,
     "unrated.read": EVERYBODY,

@@ -98,7 +98,11 @@ class Numbered(BaseModel):
 class PlannedLegAnswer(BaseModel):
     gateway_id: uuid.UUID | None = Field(description="Null if the gateway is not there any more.")
     gateway: str
+    provider_id: uuid.UUID | None
+    provider: str
     number: str = Field(description="As it is sent there.")
+    caller_id: str = Field(description="As that gateway gets it.")
+    max_channels: int = Field(description="Calls at once that it takes; 0: any number.")
 
 
 class RequestAnswer(BaseModel):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
@@ -13,13 +12,13 @@ from flask_babel import gettext, lazy_gettext
 from sqlalchemy import BigInteger, DateTime, column, func, select, table
 from sqlalchemy.orm import joinedload
 
+from webapp import routing
 from webapp.calls.models import Call
 from webapp.ext import db
-from webapp.gateways.models import Gateway
 from webapp.pages import money
 from webapp.settings import operations as settings
 
-_REQUEST = ("dialed", "caller", "verdict", "reason", "cause", "number", "caller_id", "legs", "max_seconds")
+_REQUEST = ("endpoint", "dialed", "caller", "verdict", "reason", "cause", "number", "caller_id", "legs", "max_seconds")
 _REQUESTS = table(
     "call_requests",
     column("id"),
@@ -29,18 +28,6 @@ _REQUESTS = table(
 )
 _CDRS = table("cdr", column("id", BigInteger), schema="asterisk")
 
-VERDICTS = {
-    "route": lazy_gettext("Goes out"),
-    "did": lazy_gettext("Stays in the house"),
-    "internal": lazy_gettext("Rings a phone"),
-    "refused": lazy_gettext("Refused"),
-}
-REASONS = {
-    "unknown_customer": lazy_gettext("Nobody knows whose call it is."),
-    "customer_disabled": lazy_gettext("The customer is disabled."),
-    "invalid_number": lazy_gettext("This is no number: digits, *, # and one + at the start."),
-    "no_route": lazy_gettext("No route takes this number."),
-}
 UNRATED = {
     "no_price_plan": lazy_gettext("The customer had no price plan, so there is no price."),
     "no_tariff": lazy_gettext("No tariff of the price plan held the number, so there is no price."),
@@ -71,19 +58,11 @@ def legs(call: Call) -> Sequence[Call]:
 
 
 @dataclass(frozen=True)
-class PlannedLeg:
-    """A way out, in the order to try: through a gateway (its name, if it is still there), the number to send it."""
-
-    gateway_id: uuid.UUID | None
-    gateway: str
-    number: str
-
-
-@dataclass(frozen=True)
 class Request:
     """What the dialplan asked before the call, and the answer."""
 
     requested_at: dt.datetime
+    endpoint: str
     dialed: str
     caller: str
     verdict: str
@@ -92,7 +71,7 @@ class Request:
     number: str
     caller_id: str
     max_seconds: int
-    legs: list[PlannedLeg]
+    legs: list[routing.Leg]
 
 
 def asked(call: Call, first: Call) -> Request | None:
@@ -109,22 +88,7 @@ def asked(call: Call, first: Call) -> Request | None:
     if row is None:
         return None
     values = {name: value for name, value in row._mapping.items() if name not in ("id", "legs")}
-    return Request(**values, legs=_planned(row.legs))
-
-
-def _planned(legs: str) -> list[PlannedLeg]:
-    """The ways of an answer: endpoint:gateway id:provider id:number and more, joined with &."""
-    parts = [leg.split(":") for leg in legs.split("&") if leg.count(":") >= 3]
-    ids = {part[1]: uuid.UUID(part[1]) for part in parts}
-    names: dict[uuid.UUID, str] = {}
-    if ids:
-        gateways = db.session.execute(select(Gateway.id, Gateway.name).where(Gateway.id.in_(ids.values())))
-        names = {row.id: row.name for row in gateways}
-    found = []
-    for endpoint, gateway, _provider, number, *_ in parts:
-        id = ids[gateway]
-        found.append(PlannedLeg(id if id in names else None, names.get(id, endpoint.removeprefix("gateway-")), number))
-    return found
+    return Request(**values, legs=routing.legs(row.legs))
 
 
 def raw(call: Call) -> dict[str, Any]:

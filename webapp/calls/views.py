@@ -8,6 +8,7 @@ from flask import Blueprint, g, render_template
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
+from webapp import routing
 from webapp.calls import explaining, totals
 from webapp.calls.lists import CALLS, DIRECTIONS, DISPOSITIONS
 from webapp.calls.models import Call
@@ -39,6 +40,7 @@ def index() -> Any:
         totals=totals.sums(asked, period) if page.first_url is None else None,
         directions=DIRECTIONS,
         dispositions=DISPOSITIONS,
+        reasons=routing.REASONS,
     )
 
 
@@ -72,7 +74,7 @@ def show(id: int) -> Any:
         raw=explaining.raw(call) if may("cdr.read") else {},
         directions=DIRECTIONS,
         dispositions=DISPOSITIONS,
-        verdicts=explaining.VERDICTS,
-        reasons=explaining.REASONS,
+        verdicts=routing.VERDICTS,
+        reasons=routing.REASONS,
         cost_sources=explaining.COST_SOURCES,
     )

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
 
 from flask import Response, jsonify
 from flask_openapi import Tag
 from pydantic import BaseModel, Field
-from pydantic_core import to_jsonable_python
 
-from webapp.api import Identified, bp, resource
+from webapp import routing
+from webapp.api import Identified, bp, resource, shown
 from webapp.customers.models import Customer
 from webapp.dialling import operations
 from webapp.dialling.models import NumberRule
@@ -62,6 +61,18 @@ class Normalized(BaseModel):
 @bp.get("/customers/<uuid:id>/normalize", tags=[Tag(name="customers")], responses={200: Normalized})
 @permission("customers.read")
 def normalize(path: Identified, query: Dialled) -> Response:
+    """The simulator says what it would come to besides."""
     customer = db.get_or_404(Customer, path.id)
-    answer: Any = to_jsonable_python(operations.try_number(customer, query.number))
-    return jsonify(answer)
+    reading = operations.read(customer, query.number)
+    answer = routing.ask(customer.id, reading.dialled)
+    return jsonify(
+        dialled=reading.dialled,
+        number=answer.number or reading.number,
+        emergency=reading.emergency,
+        steps=[] if answer.verdict == "internal" else reading.steps,
+        verdict=answer.verdict,
+        reason=answer.reason,
+        cause=answer.cause,
+        caller_id=answer.caller_id,
+        legs=[shown(Way, leg) for leg in answer.legs],
+    )

@@ -1,4 +1,4 @@
-"""What is done with rules besides filling in and saving: their order, Brazil's as a beginning, and trying them."""
+"""What is done with rules besides filling in and saving: their order, Brazil's as a beginning, and reading by them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import re
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from flask_babel import gettext
@@ -16,7 +16,6 @@ from webapp import store
 from webapp.customers.models import Customer
 from webapp.dialling.models import NumberRule
 from webapp.ext import db
-from webapp.gateways.models import Gateway
 from webapp.validation import N_
 
 # What the rules of Brazil say of themselves (normalise_number.sql), so that they say it in the reader's language.
@@ -117,53 +116,24 @@ def make_own(customer: Customer | None) -> store.Receipt:
     return store.save(*copies)
 
 
-# ---- trying
+# ---- reading
 
 
 @dataclass(frozen=True)
-class Leg:
-    """A gateway that a call may leave by, and the number that is sent to it."""
-
-    gateway_id: uuid.UUID
-    gateway: str
-    number: str
-
-
-@dataclass(frozen=True)
-class Trial:
-    """What became of a dialled number: the steps that say what is meant, and route_call's answer to a customer."""
+class Reading:
+    """How a dialled number is read: the steps that say what is meant."""
 
     dialled: str
     number: str
     emergency: bool
     steps: list[dict[str, str]]
-    verdict: str = ""
-    reason: str = ""
-    cause: int = 0
-    caller_id: str = ""
-    legs: list[Leg] = field(default_factory=list)
 
 
-def try_number(customer: Customer | None, typed: str) -> Trial:
+def read(customer: Customer | None, typed: str) -> Reading:
     """Have a number read as a customer's phone would send it; without a customer by the company's rules."""
     dialled = re.sub(r"[\s().\x00-]", "", typed)[:40]
     number, steps, emergency = _normalised(customer, dialled)
-    steps = [{**step, "rule": words(step["rule"])} for step in steps]
-    if customer is None:
-        return Trial(dialled, number, emergency, steps)
-    statement = text("SELECT * FROM route_call(:id, :dialled)")
-    answer = db.session.execute(statement, {"id": customer.id, "dialled": dialled}).one()
-    return Trial(
-        dialled,
-        number=answer.number or number,
-        emergency=emergency,
-        steps=[] if answer.verdict == "internal" else steps,
-        verdict=answer.verdict,
-        reason=answer.reason,
-        cause=answer.cause,
-        caller_id=answer.caller_id,
-        legs=_legs(answer.legs),
-    )
+    return Reading(dialled, number, emergency, [{**step, "rule": words(step["rule"])} for step in steps])
 
 
 def _normalised(customer: Customer | None, dialled: str) -> tuple[str, list[dict[str, str]], bool]:
@@ -182,12 +152,3 @@ def _normalised(customer: Customer | None, dialled: str) -> tuple[str, list[dict
     values = {"customer": json.dumps(asking), "dialled": dialled}
     number, steps = db.session.execute(statement, values).one()
     return number, steps, False
-
-
-def _legs(legs: str) -> list[Leg]:
-    """The ways out of an answer: endpoint:gateway id:provider id:number:caller id:calls at once, joined with &."""
-    parts = [leg.split(":") for leg in legs.split("&")] if legs else []
-    ids = [uuid.UUID(gateway_id) for _, gateway_id, *_ in parts]
-    gateways = db.session.scalars(select(Gateway).where(Gateway.id.in_(ids)))
-    names = {gateway.id: gateway.name for gateway in gateways}
-    return [Leg(id, names[id], number) for id, (_, _, _, number, *_) in zip(ids, parts, strict=True)]

@@ -40,7 +40,7 @@ def index() -> Any:
         waiting=bool(customer and customer.number_rules != "own" and operations.own_rules(customer.id)),
         words=operations.words,
         typed=typed[:80],
-        trial=operations.try_number(customer, typed) if typed.strip() else None,
+        reading=operations.read(customer, typed) if typed.strip() else None,
     )
 
 
