@@ -136,7 +136,7 @@ def test_a_customer_that_is_away_leaves_one_call(carrier: Carrier) -> None:
 
     [cdr] = carrier.cdrs("551140000604", 1)
     [call] = query(carrier.url, "SELECT * FROM public.calls WHERE dst = '551140000604'")
-    assert (call.direction, call.did, cdr.dcontext) == ("inbound", "551140000604", "nobody-asked")
+    assert (call.direction, call.did, cdr.dcontext) == ("inbound", "551140000604", "refuse")
 
 
 def test_what_is_refused_leaves_one_call_with_the_reason(carrier: Carrier) -> None:
@@ -154,6 +154,6 @@ def test_the_journal_has_what_the_table_has(carrier: Carrier, asterisk: Asterisk
 
     journal = (asterisk.directory / "log" / "cdr-custom" / "journal.csv").read_text()
     [line] = [line for line in journal.splitlines() if '"552144440010"' in line and "ANSWERED" in line]
-    pdd, cause, status = line.split(",")[-3:]
+    pdd, cause, status = line.split(",")[-4:-1]
     assert pdd.strip('"').isdigit()
     assert (cause, status) == ('"34"', '"503"')

@@ -40,6 +40,8 @@ REASONS = {
     "customer_disabled": lazy_gettext("The customer is disabled."),
     "invalid_number": lazy_gettext("This is no number: digits, *, # and one + at the start."),
     "no_route": lazy_gettext("No route takes this number."),
+    "forwards": lazy_gettext("The call was forwarded too often."),
+    "forward_emergency": lazy_gettext("Calls are not forwarded to emergency numbers."),
 }
 UNRATED = {
     "no_price_plan": lazy_gettext("The customer had no price plan, so there is no price."),

@@ -4,11 +4,18 @@ CREATE OR REPLACE FUNCTION asterisk.answer_call_request() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 DECLARE
     answer public.call_answer;
+    forwards integer := CASE WHEN NEW.forwards ~ '^[0-9]{1,6}$' THEN NEW.forwards::integer ELSE 0 END;
 BEGIN
-    answer := public.route_call(
-        CASE WHEN NEW.customer_id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN NEW.customer_id::uuid END,
-        NEW.dialed, NEW.caller, NEW.endpoint,
-        CASE WHEN NEW.channels ~ '^[0-9]{1,6}$' THEN NEW.channels::integer ELSE 0 END);
+    IF forwards > 3 THEN
+        answer := public.refused('forwards', 21);  -- Two who send their calls on to each other would never end.
+    ELSIF forwards > 0 AND public.is_emergency(regexp_replace(NEW.dialed, '^\+', '')) THEN
+        answer := public.refused('forward_emergency', 21);  -- Who calls for help dials it himself.
+    ELSE
+        answer := public.route_call(
+            CASE WHEN NEW.customer_id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN NEW.customer_id::uuid END,
+            NEW.dialed, NEW.caller, NEW.endpoint,
+            CASE WHEN NEW.channels ~ '^[0-9]{1,6}$' THEN NEW.channels::integer ELSE 0 END);
+    END IF;
     NEW.verdict := answer.verdict;
     NEW.reason := answer.reason;
     NEW.cause := answer.cause;
