@@ -109,11 +109,16 @@ def test_the_caller_is_shown_if_the_customer_may_show_him(carrier: Carrier, chan
         assert not [invite for invite in gateway.invites if invite.headers["Diversion"]]
 
 
-def test_what_a_customer_says_of_earlier_forwards_goes_no_further(carrier: Carrier) -> None:
+def test_what_others_say_of_earlier_forwards_goes_no_further(carrier: Carrier) -> None:
+    diversion = {"Diversion": f"<sip:551100000000@{ELSEWHERE}>;reason=unknown"}
     with carrier.first.answer() as gateway:
-        carrier.acme.call("552166660003", headers={"Diversion": f"<sip:551100000000@{ELSEWHERE}>;reason=unknown"})
-
+        carrier.acme.call("552166660003", headers=diversion)
         assert gateway.invite.headers["Diversion"] is None
+
+    carrier.did("551140000915", "acme")
+    with carrier.acme.answer() as pbx:
+        carrier.first.call("551140000915", headers=diversion)
+        assert pbx.invite.headers["Diversion"] is None
 
 
 def test_a_phone_sends_its_calls_on(phones: Carrier) -> None:
@@ -220,6 +225,19 @@ def test_a_302_without_a_number(carrier: Carrier) -> None:
         assert not gateway.invites
     [call] = calls_of(carrier, "551140000909", 1)
     assert (call.cause, call.sip_status) == (23, 302)
+
+
+def test_a_caller_does_not_say_where_a_call_is_sent_on_to(carrier: Carrier) -> None:
+    """A 301 is no forward; what the caller wrote into his headers does not make it one."""
+    carrier.did("551140000916", "acme")
+    diversion = {"Diversion": f"<sip:552166660023@{ELSEWHERE}>"}
+    contact = f"sip:552166660023@{ELSEWHERE}"
+    with carrier.acme.forward(contact, status=301), carrier.second.answer() as gateway:
+        carrier.first.call("551140000916", headers=diversion, expect=404)
+
+        assert not gateway.invites
+    refused = calls_of(carrier, "551140000916", 2)[1]
+    assert (refused.reason, refused.cause, refused.sip_status) == ("invalid_number", 1, 404)
 
 
 @pytest.mark.parametrize("status", [301, 302])
