@@ -37,14 +37,14 @@ REASONS = {
     "no_balance": lazy_gettext("The customer’s balance does not suffice."),
     "below_cost": lazy_gettext("Every gateway costs more than the customer pays."),
     "no_route": lazy_gettext("No route takes this number."),
+    "forwards": lazy_gettext("The call was forwarded too often."),
+    "forward_emergency": lazy_gettext("Calls are not forwarded to emergency numbers."),
     "cancelled": lazy_gettext("The caller gave up."),
 }
-# Cause (Q.850) -> the SIP status that Asterisk makes of it: hangup_cause2sip() in chan_pjsip.c.
-STATUSES = {1: 404, 3: 404, 17: 486, 19: 480, 20: 480, 21: 403, 34: 503, 42: 503}
 
 # Attributes are taken by their names, for there may come to be more.
 _ROUTE_CALL = text("""
-    SELECT verdict, reason, cause, number, caller_id, legs, max_seconds
+    SELECT verdict, reason, cause, status_of_cause(cause::text) AS sip_status, number, caller_id, legs, max_seconds
     FROM route_call(customer_id => :customer_id, dialed => :dialed, caller => :caller, endpoint => :endpoint,
                     channels => :channels, at => :at)
 """)
@@ -65,11 +65,12 @@ class Leg:
 
 @dataclass(frozen=True)
 class Answer:
-    """The attributes of call_answer (route_call.sql), the legs read."""
+    """The attributes of call_answer (route_call.sql), the legs read, and the SIP status of the cause."""
 
     verdict: str
     reason: str
     cause: int
+    sip_status: int | None  # With which the caller is refused.
     number: str
     caller_id: str
     max_seconds: int
@@ -99,6 +100,7 @@ def ask(
         verdict=row.verdict,
         reason=row.reason,
         cause=row.cause,
+        sip_status=row.sip_status,
         number=row.number,
         caller_id=row.caller_id,
         max_seconds=row.max_seconds,

@@ -24,6 +24,6 @@ GRANT SELECT ON
     asterisk.ps_registrations, asterisk.ps_domain_aliases, asterisk.extensions, asterisk.canary,
     asterisk.call_answers
 TO asterisk;
-GRANT INSERT (id, endpoint, customer_id, dialed, caller, channels, direction) ON asterisk.call_requests TO asterisk;
+GRANT INSERT (id, endpoint, customer_id, dialed, caller, channels, direction, forwards) ON asterisk.call_requests TO asterisk;
 GRANT INSERT ON asterisk.cdr TO asterisk;
 GRANT USAGE ON SEQUENCE asterisk.cdr_id_seq TO asterisk;

@@ -179,6 +179,7 @@ REFUSALS: dict[str, tuple[dict[str, Any], dict[str, Any], int, int]] = {
     "channels": ({"max_channels": 2}, {"channels": 3}, 34, 503),
     "calls_per_second": ({"calls_per_second": 1}, {}, 42, 503),
     "daily_limit": ({"daily_limit": Decimal("0.5")}, {}, 21, 403),
+    "no_balance": ({"prepaid": True}, {}, 21, 403),
     "below_cost": ({"refuse_below_cost": True}, {"at": "2026-05-02"}, 34, 503),
     "no_route": ({}, {"number": "5599"}, 3, 404),
 }
@@ -219,7 +220,12 @@ def test_what_is_refused_says_why(api: Program, reason: str) -> None:
 
 def test_there_is_a_case_for_each_refusal() -> None:
     """But for those that need no customer, or come about where the call is."""
-    assert routing.REASONS.keys() - REFUSALS.keys() == {"unknown_customer", "cancelled", "no_balance"}
+    assert routing.REASONS.keys() - REFUSALS.keys() == {
+        "unknown_customer",
+        "cancelled",
+        "forwards",
+        "forward_emergency",
+    }
 
 
 def test_without_what_refuses_it_the_call_goes_out(api: Program) -> None:

@@ -423,7 +423,19 @@ class Peer:
     ) -> Answering:
         """Refuse every call with this status, and with `reason` as the Reason header."""
         return self._listen(
-            "refuse", status=status, ring=ring, ring_for=ring_for, reason=reason, expect_calls=expect_calls
+            "refuse",
+            status=status,
+            ring=ring,
+            ring_for=ring_for,
+            headers={"Reason": reason} if reason else None,
+            expect_calls=expect_calls,
+        )
+
+    def forward(self, contact: str | None, *, status: int = 302, ring: bool = True, expect_calls: int = 1) -> Answering:
+        """Send every call on to the user of this SIP URI; None names nobody."""
+        headers = {"Contact": f"<{contact}>"} if contact else {}
+        return self._listen(
+            "refuse", status=status, ring=ring, ring_for=0.1, headers=headers, expect_calls=expect_calls
         )
 
     def ring(self, *, expect_calls: int = 1) -> Answering:
@@ -439,7 +451,7 @@ class Peer:
         ring: bool = True,
         hang_up_after: float | None = None,
         status: int = 480,
-        reason: str | None = None,
+        headers: Mapping[str, str] | None = None,
         auth: Auth | None = None,
     ) -> Answering:
         scenario = self._write(
@@ -449,7 +461,7 @@ class Peer:
             ring_for=milliseconds(ring_for),
             hang_up_after=milliseconds(hang_up_after),
             status=status,
-            headers=header_lines({"Reason": reason} if reason else {}),
+            headers=header_lines(headers or {}),
             verify=VERIFY if auth else "",
             unauthorised_call="challenge" if auth else "alert",
             unauthorised_registration="challenge" if auth else "accept",

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from deploy.embedded.asterisk import Asterisk
 from tests.calls.conftest import DESK, RECEPTION, Carrier
 from tests.calls.exchange import query
+from tests.calls.test_limits import Change, change, customer, gateway
+
+__all__ = ["change"]
 
 Ending = tuple[str, str, int | None, int | None]
 
@@ -134,17 +138,54 @@ def test_a_customer_that_is_away_leaves_one_call(carrier: Carrier) -> None:
     carrier.did("551140000604", "office", "100")
     carrier.first.call("551140000604", expect=480)
 
-    [cdr] = carrier.cdrs("551140000604", 1)
-    [call] = query(carrier.url, "SELECT * FROM public.calls WHERE dst = '551140000604'")
-    assert (call.direction, call.did, cdr.dcontext) == ("inbound", "551140000604", "nobody-asked")
+    [call] = carrier.ended("551140000604", 1)
+    assert (call.direction, call.did, call.cause, call.sip_status) == ("inbound", "551140000604", 20, 480)
 
 
 def test_what_is_refused_leaves_one_call_with_the_reason(carrier: Carrier) -> None:
     carrier.acme.call("4490", expect=404)
 
-    [_] = carrier.cdrs("4490", 1)
-    [call] = query(carrier.url, "SELECT * FROM public.calls WHERE dst = '4490'")
+    [call] = carrier.ended("4490", 1)
     assert (call.direction, call.reason, call.customer_id) == ("outbound", "no_route", carrier.ids["acme"])
+    assert (call.cause, call.sip_status) == (3, 404)
+
+
+@pytest.mark.parametrize(
+    ("number", "limits", "status", "cause"),
+    [
+        ("551140000605", {"enabled": False}, 403, 21),
+        ("551140000606", {"max_channels": 1}, 486, 17),
+    ],
+)
+def test_a_call_that_a_customer_may_not_take(
+    carrier: Carrier, change: Change, number: str, limits: dict[str, Any], status: int, cause: int
+) -> None:
+    carrier.did(number, "beta")
+    change(customer(carrier, "beta"), **limits)
+    carrier.settled()
+    with carrier.first.answer(), carrier.beta.answer():
+        if "max_channels" in limits:
+            with carrier.beta.start_call("552144440011") as out:
+                out.wait_for(200)
+                carrier.second.call(f"0{number[2:]}", expect=status)
+        else:
+            carrier.second.call(f"0{number[2:]}", expect=status)
+
+    [call] = carrier.ended(number, 1)
+    assert (call.direction, call.cause, call.sip_status, call.price) == ("inbound", cause, status, 0)
+
+
+def test_a_number_that_nobody_has_and_gateways_that_cannot_be_reached(carrier: Carrier, change: Change) -> None:
+    carrier.first.call("551149999999", expect=404)
+    [call] = carrier.ended("551149999999", 1)
+    assert (call.direction, call.cause, call.sip_status) == ("inbound", 1, 404)
+
+    change(gateway(carrier, "first"), max_channels=1)
+    with carrier.first.answer(), carrier.acme.start_call("551144440012") as out:
+        out.wait_for(200)
+        carrier.beta.call("551144440013", expect=503)
+    [call] = carrier.ended("551144440013", 1)
+    assert (call.direction, call.cause, call.sip_status) == ("outbound", 34, 503)
 
 
 def test_the_journal_has_what_the_table_has(carrier: Carrier, asterisk: Asterisk) -> None:
@@ -154,6 +195,6 @@ def test_the_journal_has_what_the_table_has(carrier: Carrier, asterisk: Asterisk
 
     journal = (asterisk.directory / "log" / "cdr-custom" / "journal.csv").read_text()
     [line] = [line for line in journal.splitlines() if '"552144440010"' in line and "ANSWERED" in line]
-    pdd, cause, status = line.split(",")[-3:]
+    pdd, cause, status, refused = line.split(",")[-4:]
     assert pdd.strip('"').isdigit()
-    assert (cause, status) == ('"34"', '"503"')
+    assert (cause, status, refused) == ('"34"', '"503"', '""')

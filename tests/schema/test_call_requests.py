@@ -73,6 +73,22 @@ def test_the_answer_is_that_of_route_call(asterisk: Connection, owner: Connectio
     assert told[len(ANSWER) :] == (0,), "what is put by, of which the dialplan is told nothing"
 
 
+def test_a_call_is_sent_on_three_times_and_never_to_an_emergency(
+    asterisk: Connection, owner: Connection, customer_id: str
+) -> None:
+    ask(owner, "UPDATE settings SET emergency_numbers = '{190}'")
+
+    def reason(dialed: str, forwards: str) -> object:
+        answer = question(asterisk, customer_id=customer_id, dialed=dialed, forwards=forwards)
+        assert answer["cause"] in (0, 21)
+        return answer["reason"]
+
+    assert [reason("552133331234", n) for n in ("0", "01", "03")] == ["", "", ""]
+    assert [reason("552133331234", n) for n in ("04", "999999")] == ["forwards", "forwards"]
+    assert [reason(each, "01") for each in ("190", "+190")] == ["forward_emergency", "forward_emergency"]
+    assert question(asterisk, customer_id=customer_id, dialed="190", forwards="0")["reason"] != "forward_emergency"
+
+
 GARBAGE = [
     "",
     "x",
@@ -90,7 +106,10 @@ GARBAGE = [
 ]
 
 
-@pytest.mark.parametrize("column", ["id", "endpoint", "customer_id", "dialed", "caller", "channels", "direction"])
+COLUMNS = ["id", "endpoint", "customer_id", "dialed", "caller", "channels", "direction", "forwards"]
+
+
+@pytest.mark.parametrize("column", COLUMNS)
 def test_garbage_in_a_column_is_answered(asterisk: Connection, customer_id: str, column: str) -> None:
     """A question that is refused looks to the dialplan like a database that is away."""
     longer = (

@@ -36,6 +36,7 @@ CDR: dict[str, str | None] = {
     "request": "pbx1-1.1-1",
     "dcontext": "verdict-route",
     "pdd": "850",
+    "cause": None,
 }
 # Each total and how it is counted anew from the calls.
 TOTALS = """
@@ -123,6 +124,37 @@ def test_legs_that_failed_are_told_how_they_ended(owner: Connection, asterisk: C
     assert [(call["cause"], call["sip_status"]) for call in calls(owner)] == [(34, 503), (17, 486)]
     causes = ask(owner, "SELECT thing, calls FROM call_totals WHERE dimension = 'cause' AND calls <> 0 ORDER BY 1")
     assert causes == [("486", 1), ("503", 1)]
+
+
+def test_a_refused_call_has_the_cause_that_the_dialplan_gave(owner: Connection, asterisk: Connection) -> None:
+    failed = {"answer": None, "billsec": "0", "disposition": "FAILED", "pdd": None}
+    statuses = {
+        "1": 404,
+        "3": 404,
+        "17": 486,
+        "20": 480,
+        "21": 403,
+        "34": 503,
+        "42": 503,
+        "99": None,
+        "": None,
+        None: None,
+    }
+    for n, cause in enumerate(statuses):
+        land(asterisk, **failed, sequence=str(n), dcontext="refuse", cause=cause)
+
+    found = [(call["cause"], call["sip_status"]) for call in calls(owner)]
+    assert found == [(int(cause) if cause else None, status) for cause, status in statuses.items()]
+    causes = ask(owner, "SELECT thing, calls FROM call_totals WHERE dimension = 'cause' AND calls <> 0 ORDER BY 1")
+    assert causes == [("403", 1), ("404", 2), ("480", 1), ("486", 1), ("503", 2), ("FAILED", 3)]
+
+
+def test_how_a_call_ended_counts_more_than_a_cause(owner: Connection, asterisk: Connection) -> None:
+    """None of these was refused, whatever their records say."""
+    land(asterisk, cause="21")
+    land(asterisk, sequence="2", answer=None, billsec="0", disposition="NO ANSWER", userfield="cancelled", cause="21")
+
+    assert [(call["cause"], call["sip_status"]) for call in calls(owner)] == [(16, None), (16, 487)]
 
 
 GARBAGE = [

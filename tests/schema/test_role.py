@@ -22,7 +22,7 @@ READABLE = {
     "ps_endpoints",
     "ps_registrations",
 }
-QUESTION = {"id", "endpoint", "customer_id", "dialed", "caller", "channels", "direction"}
+QUESTION = {"id", "endpoint", "customer_id", "dialed", "caller", "channels", "direction", "forwards"}
 
 
 def families() -> dict[str, str]:

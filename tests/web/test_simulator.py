@@ -11,6 +11,9 @@ from uuid import uuid4
 
 import pytest
 from flask.testing import FlaskClient
+from flask_sqlalchemy.session import Session
+from sqlalchemy import text
+from sqlalchemy.orm import scoped_session
 
 from tests.conftest import Counting
 from tests.web import things
@@ -230,16 +233,18 @@ def test_the_legs_of_an_answer_are_read_though_it_is_old(client: FlaskClient) ->
 # ---- words
 
 
-def test_every_reason_and_every_verdict_is_in_words() -> None:
+def test_every_reason_and_every_verdict_is_in_words(session: scoped_session[Session]) -> None:
     """All that route_call() and its helpers refuse by, and all that the dialplan writes as a reason."""
-    source = (PROJECT / "schema/sql/functions/route_call.sql").read_text()
+    functions = PROJECT / "schema/sql/functions"
+    source = "".join((functions / f"{name}.sql").read_text() for name in ("route_call", "prepaid", "call_requests"))
     dialplan = (PROJECT / "asterisk-conf/extensions.conf").read_text()
     refusals = set(re.findall(r"refused\('(\w+)', (\d+)\)", source))
     written = set(re.findall(r"CDR\(userfield\)=(\w+)", dialplan))
-    assert len(refusals) >= 11
+    assert len(refusals) >= 14
     assert written >= {"channels", "customer_disabled", "cancelled"}
 
     assert {reason for reason, _ in refusals} | written <= set(routing.REASONS)
-    assert {int(cause) for _, cause in refusals} <= set(routing.STATUSES)
+    for _, cause in refusals:
+        assert session.scalar(text("SELECT status_of_cause(:cause)"), {"cause": cause}), cause
     verdicts = set(re.findall(r"RETURN ROW\('(\w+)'", source)) | set(re.findall(r"SELECT '(\w+)', reason", source))
     assert verdicts == set(routing.VERDICTS)

@@ -20,14 +20,15 @@ from sqlalchemy import Connection, Engine, text
 
 log = structlog.get_logger()
 
-# The fields in the order of cdr_custom.conf. Journals of before the last three were added go on in the same file.
+# The fields in the order of cdr_custom.conf. Journals of before the last were added go on in the same file.
 _NAMES = (
     "uniqueid linkedid sequence start answer end duration billsec disposition amaflags src dst clid dcontext channel "
     "dstchannel lastapp lastdata accountcode peeraccount userfield direction customer_id provider_id gateway_id did "
     "number request"
 )
-OLDER_FIELDS = _NAMES.split()
-FIELDS = [*OLDER_FIELDS, "pdd", "previous_cause", "previous_status"]
+OLDEST_FIELDS = _NAMES.split()
+OLDER_FIELDS = [*OLDEST_FIELDS, "pdd", "previous_cause", "previous_status"]
+FIELDS = [*OLDER_FIELDS, "cause"]
 
 # Asterisk writes the journal and the database one after the other. A record that is missing in the database is left
 # to Asterisk for so long.
@@ -222,7 +223,7 @@ def _record(part: bytes) -> Record | None:
         rows = list(csv.reader(StringIO(line, newline=""), strict=True))
     except csv.Error:
         return None
-    if len(rows) != 1 or len(rows[0]) not in (len(OLDER_FIELDS), len(FIELDS)):
+    if len(rows) != 1 or len(rows[0]) not in [len(OLDEST_FIELDS), len(OLDER_FIELDS), len(FIELDS)]:
         return None
     record: Record = {name: value or None for name, value in zip(FIELDS, rows[0], strict=False)}
     try:

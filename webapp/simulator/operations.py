@@ -74,7 +74,7 @@ def simulate(asked: SimulationSchema) -> Simulation:
         reason=answer.reason,
         reason_words=str(routing.REASONS.get(answer.reason, answer.reason)),
         cause=answer.cause,
-        sip_status=routing.STATUSES.get(answer.cause),
+        sip_status=answer.sip_status,
         number=number,
         caller_id=answer.caller_id,
         max_seconds=answer.max_seconds,

@@ -5,11 +5,16 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 DECLARE
     answer public.call_answer;
     customer uuid := CASE WHEN NEW.customer_id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN NEW.customer_id::uuid END;
+    forwards integer := CASE WHEN NEW.forwards ~ '^[0-9]{1,6}$' THEN NEW.forwards::integer ELSE 0 END;
 BEGIN
     -- One prepaid customer's calls after each other, on whatever node they begin: what is put by for one, the next sees.
     PERFORM pg_advisory_xact_lock(hashtext('asterisk-admin prepaid'), hashtext(c.id::text))
     FROM public.customers c WHERE c.id = customer AND c.prepaid;
-    IF NEW.direction = 'inbound' THEN
+    IF forwards > 3 THEN
+        answer := public.refused('forwards', 21);  -- Two who send their calls on to each other would never end.
+    ELSIF forwards > 0 AND public.is_emergency(regexp_replace(NEW.dialed, '^\+', '')) THEN
+        answer := public.refused('forward_emergency', 21);  -- Who calls for help dials it himself.
+    ELSIF NEW.direction = 'inbound' THEN
         answer := public.receive_call(customer, NEW.dialed);
     ELSE
         answer := public.route_call(

@@ -5,6 +5,12 @@ CREATE OR REPLACE FUNCTION public.uuid_or_null(text) RETURNS uuid
 LANGUAGE sql IMMUTABLE AS $$
 SELECT CASE WHEN $1 ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN $1::uuid END $$;
 
+CREATE OR REPLACE FUNCTION public.status_of_cause(cause text) RETURNS integer
+LANGUAGE sql IMMUTABLE AS $$
+-- What Asterisk answers where the dialplan refuses with this cause: hangup_cause2sip() in chan_pjsip.c.
+SELECT CASE WHEN cause IN ('1', '3') THEN 404 WHEN cause = '17' THEN 486 WHEN cause = '20' THEN 480
+            WHEN cause = '21' THEN 403 WHEN cause IN ('34', '42') THEN 503 END $$;
+
 CREATE OR REPLACE FUNCTION public.land(cdr asterisk.cdr) RETURNS text
 LANGUAGE plpgsql AS $$
 -- Make a call of a CDR; why it has no price, '' if it has one. An error says what makes no sense in it, and
@@ -48,8 +54,9 @@ BEGIN
         cdr.sequence::integer, coalesce(cdr.linkedid, ''), coalesce(cdr.request, ''), coalesce(cdr.direction, ''),
         customer, provider, public.uuid_or_null(cdr.gateway_id), coalesce(cdr.did, ''), coalesce(cdr.src, ''), number,
         coalesce(cdr.disposition, ''), coalesce(cdr.userfield, ''),
-        CASE WHEN answered IS NOT NULL OR cdr.userfield = 'cancelled' THEN 16 END,
-        CASE WHEN cdr.userfield = 'cancelled' THEN 487 END,  -- The caller gave up.
+        CASE WHEN answered IS NOT NULL OR cdr.userfield = 'cancelled' THEN 16 ELSE nullif(cdr.cause, '')::integer END,
+        -- The caller gave up, or was refused.
+        CASE WHEN cdr.userfield = 'cancelled' THEN 487 WHEN answered IS NULL THEN public.status_of_cause(cdr.cause) END,
         round(nullif(cdr.pdd, '')::numeric), ceil(cdr.duration::numeric), coalesce(seconds, 0), rated.price_plan_id,
         rated.prefix, rated.destination, rated.price_per_minute, rated.connect_fee, rated.minimum_seconds,
         rated.increment_seconds, rated.billed_seconds, rated.price, rated.cost_source, rated.cost_prefix,
