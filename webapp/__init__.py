@@ -30,6 +30,7 @@ AREAS = (
     "unrated",
     "reratings",
     "completeness",
+    "invoice_checks",
     "imports",
     "tokens",
     "audit",
