@@ -98,9 +98,40 @@ def show(id: uuid.UUID) -> Any:
         kinds=KINDS,
         unused=mapping.unused(check),
         what=BILL,
+        hints=_hints(check) if ready else [],
         form=_tolerances(check),
         time_zones=time_zones(),
     )
+
+
+def _hints(check: InvoiceCheck) -> list[str]:
+    """What explains many differences at once."""
+    found = []
+    if check.clock_ahead:
+        sentence = (
+            gettext(
+                "Their clock is %(time)s ahead of ours. Lines were matched as if it were right.", time=_length(check)
+            )
+            if check.clock_ahead > 0
+            else gettext(
+                "Their clock is %(time)s behind ours. Lines were matched as if it were right.", time=_length(check)
+            )
+        )
+        found.append(sentence)
+    if check.their_rounding:
+        sentence = gettext("They bill by %(theirs)s seconds where %(ours)s is agreed: that explains the durations.")
+        found.append(sentence % {"theirs": check.their_rounding, "ours": check.our_rounding})
+    if not check.has_amounts:
+        found.append(gettext("The file says no amounts, so only calls and durations are compared."))
+    return found
+
+
+def _length(check: InvoiceCheck) -> str:
+    """By how much a clock is wrong: 3 h, or 2 min 17 s."""
+    minutes, seconds = divmod(abs(check.clock_ahead), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = {"h": hours, "min": minutes, "s": seconds}
+    return " ".join(f"{number} {unit}" for unit, number in parts.items() if number)
 
 
 def _lines(id: uuid.UUID) -> ListOf:

@@ -27,7 +27,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 -- By how many seconds the clock of a bill is ahead of ours, where nearly all lines say the same; else 0. (Of
 -- invoice_theirs and invoice_ours, which check_invoice() makes.)
 DECLARE
-    step integer := greatest(tolerance, 30);
+    width integer := greatest(tolerance, 30);
     asked bigint;
     agree bigint;
     first_step integer;
@@ -36,7 +36,7 @@ BEGIN
     -- A few lines of each number, and how far apart from them each call of that number began.
     DROP TABLE IF EXISTS pg_temp.invoice_apart;
     CREATE TEMP TABLE invoice_apart ON COMMIT DROP AS
-        SELECT t.position, a.apart, floor(a.apart::numeric / step)::integer AS step
+        SELECT t.position, a.apart, floor(a.apart::numeric / width)::integer AS step
         FROM (
             SELECT * FROM pg_temp.invoice_theirs WHERE nth <= 3 AND seconds > 0 ORDER BY hashint4(position) LIMIT 2000
         ) t
@@ -56,11 +56,11 @@ BEGIN
     END IF;
     SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY a.apart) INTO found
     FROM pg_temp.invoice_apart a WHERE a.step IN (first_step, first_step + 1);
-    IF abs(found) <= step THEN
+    IF abs(found) <= width THEN
         RETURN 0;
     END IF;
     -- Another time zone is a matter of quarters of an hour.
-    RETURN CASE WHEN abs(found - round(found / 900.0) * 900) <= step THEN round(found / 900.0) * 900 ELSE found END;
+    RETURN CASE WHEN abs(found - round(found / 900.0) * 900) <= width THEN round(found / 900.0) * 900 ELSE found END;
 END $$;
 
 CREATE OR REPLACE FUNCTION public.check_invoice(id uuid) RETURNS void
