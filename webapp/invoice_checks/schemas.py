@@ -19,7 +19,7 @@ from webapp.validation import N_, Schema, Whole, matching, operators_zone, refus
 MOST_SECONDS = 31 * 24 * 3600
 
 _DAY_FIRST = re.compile(r"(\d{1,2})[/.-](\d{1,2})[/.-](\d{4}|\d{2})(?!\d)")
-_YEAR_FIRST = re.compile(r"(\d{4})[/.-]?(\d{2})[/.-]?(\d{2})(?!\d)")
+_YEAR_FIRST = re.compile(r"(\d{4})[/.-]?(\d{2})[/.-]?(\d{2})")
 _TIME = re.compile(r"(\d{1,2}):?(\d{2})(?::?(\d{2})(?:[.,]\d+)?)?\s*(Z|[+-]\d{2}:?\d{2})?")
 _LENGTH = re.compile(r"(\d{1,4}):([0-5]\d):([0-5]\d)")
 
