@@ -201,7 +201,7 @@ def test_in_a_thread_of_its_own(site: Site) -> None:
         provider = api.get("/providers/").json["items"][0]["id"]
         lines = "".join(f"2026-11-02 12:{n // 60 % 60:02}:{n % 60:02},11987{n:06},60,1\n" for n in range(5000))
         id = send(api, f"start,number,seconds,amount\n{lines}", provider).json["id"]
-        found = {"state": "reading"}
+        found: dict[str, Any] = {"state": "reading"}
         for _ in range(200):
             found = api.get(f"/invoice-checks/{id}").json
             if found["state"] != "reading":

@@ -86,7 +86,7 @@ def sums(page: str) -> list[str]:
 
 def lines(page: str) -> list[str]:
     """The lines below it."""
-    return rows(page.partition("</tfoot>")[2].partition("<details")[0])
+    return rows(page.partition("</section>")[2].partition("<summary")[0])
 
 
 BILL = HEAD + (
@@ -250,7 +250,7 @@ def test_nul_bytes_after_the_beginning(client: FlaskClient, norte: Provider) -> 
 def test_columns_that_the_headings_do_not_name(client: FlaskClient, norte: Provider) -> None:
     call(norte)
     page = checked(client, f"02/11/2026;12:00:01;{NUMBER};60;0,05\n", norte)
-    assert "The file does not name all that is needed" in page
+    assert "Choose the column of each field." in page
     path = f"/reports/invoice-checks/{things.one(InvoiceCheck).id}"
     refused = client.post(f"{path}/columns", data={"number": "2"}, follow_redirects=True).text
     assert alert(refused) == "Choose a column for each of the fields that are needed."
