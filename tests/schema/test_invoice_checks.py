@@ -235,14 +235,33 @@ def test_a_clock_that_is_wrong(owner: Connection, shift: int) -> None:
     assert abs(of_check(owner, id, "clock_ahead") - shift) <= (0 if shift % 900 == 0 else 10)
 
 
-def test_no_clock_is_learned_from_a_few(owner: Connection) -> None:
+def test_no_clock_is_learned_if_a_third_says_otherwise(owner: Connection) -> None:
     for n in range(6):
         call(owner, n * 100, dst=f"55119876543{n:02}")
-    right = [(n * 100.0, f"55119876543{n:02}", 60, "0.05") for n in range(3)]
-    wrong = [(n * 100 + 3600.0, f"55119876543{n:02}", 60, "0.05") for n in range(3, 6)]
+    right = [(n * 100.0, f"55119876543{n:02}", 60, "0.05") for n in range(2)]
+    wrong = [(n * 100 + 3600.0, f"55119876543{n:02}", 60, "0.05") for n in range(2, 6)]
     id = bill(owner, *right, *wrong)
     assert of_check(owner, id, "clock_ahead") == 0
-    assert [kind for kind, _ in found(owner, id)] == ["equal"] * 3 + ["extra"] * 3 + ["missing"] * 3
+    assert [kind for kind, _ in found(owner, id)] == ["equal"] * 2 + ["extra"] * 4 + ["missing"] * 4
+
+
+def test_what_is_billed_was_answered(owner: Connection) -> None:
+    """However near the try is that was not, and however wrong the duration."""
+    call(owner, 0, seconds=0)
+    reached = call(owner, 20, 300)
+    assert found(owner, bill(owner, (1, OURS, 90, "0.05"))) == [("duration", reached)]
+
+
+def test_the_same_duration_goes_before_the_nearest(owner: Connection) -> None:
+    same, nearest = call(owner, 50, 65), call(owner, 2, 70)
+    assert found(owner, bill(owner, (1, OURS, 65, "0.05"))) == [("equal", same), ("missing", nearest)]
+
+
+def test_a_call_that_rang_for_long(owner: Connection) -> None:
+    """A line that begins when it was answered is not that of the call that began soon after."""
+    long = call(owner, 0, answered_at=at(40))
+    soon = call(owner, 50)
+    assert found(owner, bill(owner, (38, OURS, 60, "0.05"))) == [("equal", long), ("missing", soon)]
 
 
 def test_times_without_seconds(owner: Connection) -> None:
