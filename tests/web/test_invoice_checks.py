@@ -261,7 +261,7 @@ def test_columns_that_the_headings_do_not_name(client: FlaskClient, norte: Provi
     # And once more, for somebody chose the wrong one.
     page = client.post(f"{path}/columns", data=chosen | {"amount": ""}, follow_redirects=True).text
     assert sums(page)[0] == "Equal 1 – 0.05 –"
-    assert "The file says no amounts" in page
+    assert "No column is taken for the amount" in page
 
 
 def test_again_with_other_tolerances(client: FlaskClient, norte: Provider) -> None:
@@ -277,7 +277,7 @@ def test_again_with_other_tolerances(client: FlaskClient, norte: Provider) -> No
     check = things.one(InvoiceCheck)
     assert (check.tolerance_seconds, check.tolerance_duration, check.tolerance_amount) == (5, 2, Decimal("0.02"))
     page = client.post(f"{path}/read", data=again | {"tolerance_seconds": "601"}, follow_redirects=True).text
-    assert alert(page) == "Use 600 or less."
+    assert alert(page) == "Start may differ (s): Use 600 or less."
 
 
 def test_a_clock_that_is_three_hours_ahead(client: FlaskClient, norte: Provider) -> None:
@@ -289,7 +289,7 @@ def test_a_clock_that_is_three_hours_ahead(client: FlaskClient, norte: Provider)
         + "".join(f"02/11/2026 15:{n * 100 // 60:02}:{n * 100 % 60:02};551198765432{n};60\n" for n in range(4)),
         norte,
     )
-    assert "Their clock is 3 h ahead of ours." in page
+    assert "Their clock is 3 h ahead of ours, which was allowed for." in page
     assert sums(page)[0] == "Equal 4 – 0.20 –"
 
 
@@ -298,7 +298,7 @@ def test_how_they_round(client: FlaskClient, norte: Provider) -> None:
         call(norte, n * 300, seconds, cost_minimum_seconds=30, cost_increment_seconds=6, cost_billed_seconds=66)
     bill = "".join(f"02/11/2026 12:{n * 5:02}:01;{NUMBER};120\n" for n in range(3))
     page = checked(client, f"start;number;seconds\n{bill}", norte)
-    assert "They bill by 60/60 seconds where 30/6 is agreed" in page
+    assert "They round to 60/60 seconds where 30/6 is agreed" in page
 
 
 def test_nobody_calls_in_the_period(client: FlaskClient, norte: Provider) -> None:
@@ -385,20 +385,21 @@ def test_it_is_recorded_and_deleted(client: FlaskClient, norte: Provider) -> Non
 
 
 def test_while_it_is_read(client: FlaskClient, norte: Provider) -> None:
-    checked(client, BILL, norte)
+    checked(client, BILL, norte, tolerance_amount="0.5")
     path = f"/reports/invoice-checks/{things.one(InvoiceCheck).id}"
     db.session.execute(text("UPDATE invoice_checks SET state = 'reading', heartbeat = now(), progress = 3"))
     db.session.commit()
     assert "being read and held against your calls" in client.get(path).text
     assert "3 lines" in client.get(path, headers={"HX-Request": "true"}).text
     assert client.post(f"{path}/delete").status_code == 409
-    busy = client.post(f"{path}/read", data={"tolerance_seconds": "60"}, follow_redirects=True).text
+    busy = client.post(f"{path}/read", data={}, follow_redirects=True).text
     assert alert(busy).startswith("Nothing was done")
     db.session.execute(text("UPDATE invoice_checks SET heartbeat = now() - interval '1 minute'"))
     db.session.commit()
     assert "Try again" in client.get(path).text
-    page = client.post(f"{path}/read", data={"tolerance_seconds": "60"}, follow_redirects=True).text
-    assert things.one(InvoiceCheck).state == "ready"
+    page = client.post(f"{path}/read", data={}, follow_redirects=True).text
+    check = things.one(InvoiceCheck)
+    assert (check.state, check.tolerance_amount) == ("ready", Decimal("0.5"))
     assert "Try again" not in page
 
 

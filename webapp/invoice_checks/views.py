@@ -16,7 +16,7 @@ from wtforms import FileField
 from webapp.export import csv_file, xlsx_file
 from webapp.ext import db
 from webapp.forms import SchemaForm, choices, form_for
-from webapp.imports import mapping, reading
+from webapp.imports import reading
 from webapp.imports.operations import NotNow, Unfit
 from webapp.invoice_checks import operations
 from webapp.invoice_checks.kind import BILL
@@ -96,7 +96,6 @@ def show(id: uuid.UUID) -> Any:
         page=_lines(id).page() if ready else None,
         sums=_sums(check),
         kinds=KINDS,
-        unused=mapping.unused(check),
         what=BILL,
         hints=_hints(check) if ready else [],
         form=_tolerances(check),
@@ -107,22 +106,15 @@ def show(id: uuid.UUID) -> Any:
 def _hints(check: InvoiceCheck) -> list[str]:
     """What explains many differences at once."""
     found = []
-    if check.clock_ahead:
-        sentence = (
-            gettext(
-                "Their clock is %(time)s ahead of ours. Lines were matched as if it were right.", time=_length(check)
-            )
-            if check.clock_ahead > 0
-            else gettext(
-                "Their clock is %(time)s behind ours. Lines were matched as if it were right.", time=_length(check)
-            )
-        )
-        found.append(sentence)
+    if check.clock_ahead > 0:
+        found.append(gettext("Their clock is %(time)s ahead of ours, which was allowed for.", time=_length(check)))
+    if check.clock_ahead < 0:
+        found.append(gettext("Their clock is %(time)s behind ours, which was allowed for.", time=_length(check)))
     if check.their_rounding:
-        sentence = gettext("They bill by %(theirs)s seconds where %(ours)s is agreed: that explains the durations.")
-        found.append(sentence % {"theirs": check.their_rounding, "ours": check.our_rounding})
+        rules = {"theirs": check.their_rounding, "ours": check.our_rounding}
+        found.append(gettext("They round to %(theirs)s seconds where %(ours)s is agreed, which explains it.", **rules))
     if not check.has_amounts:
-        found.append(gettext("The file says no amounts, so only calls and durations are compared."))
+        found.append(gettext("No column is taken for the amount, so only calls and durations are compared."))
     return found
 
 
@@ -167,14 +159,16 @@ def columns(id: uuid.UUID) -> Any:
 @bp.post("/<uuid:id>/read")
 @permission("invoice_checks.write")
 def read(id: uuid.UUID) -> Any:
-    """Once more: by what is stored now, and by other tolerances."""
+    """Once more: by what is stored now, and by other tolerances if some are sent."""
     check = db.get_or_404(InvoiceCheck, id)
-    form = _tolerances(check)
+    form, again = _tolerances(check), "time_zone" not in request.form
     try:
-        if form.validate():
-            operations.check_again(check, **form.valid.model_dump())
+        if again or form.validate():
+            operations.check_again(check, **({} if again else form.valid.model_dump()))
         else:
-            flash(" ".join(text for texts in form.errors.values() for text in texts), "warning")
+            flash(
+                " ".join(f"{form[name].label.text}: {' '.join(form.errors[name])}" for name in form.errors), "warning"
+            )
     except (NotNow, Unfit) as why:
         flash(str(why), "warning")
     return redirect(url_for(".show", id=id))
