@@ -26,6 +26,7 @@ REPEATABLE = (
     "functions/relanding.sql",
     "functions/rerating.sql",
     "functions/call_totals.sql",
+    "functions/invoice_checks.sql",
     "functions/outbox.sql",
     "functions/last_admin.sql",
     "functions/quarantine.sql",

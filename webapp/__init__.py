@@ -32,6 +32,7 @@ AREAS = (
     "unrated",
     "reratings",
     "completeness",
+    "invoice_checks",
     "imports",
     "tokens",
     "audit",

@@ -9,6 +9,7 @@ from webapp.dids.models import Allocation, Did
 from webapp.extensions.models import Extension
 from webapp.gateways.models import Gateway
 from webapp.imports.models import DidLine, Import, ImportChange, ImportFile, TariffLine
+from webapp.invoice_checks.models import InvoiceCheck, InvoiceLine
 from webapp.payments.models import Payment, Reservation
 from webapp.providers.models import Provider
 from webapp.reratings.models import Rerating, ReratingCustomer
@@ -33,6 +34,8 @@ __all__ = [
     "Import",
     "ImportChange",
     "ImportFile",
+    "InvoiceCheck",
+    "InvoiceLine",
     "Journal",
     "JournalDay",
     "KnownAddress",

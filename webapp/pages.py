@@ -76,6 +76,7 @@ REPORTS = (
     Entry("unrated.index", lazy_gettext("Not rated"), "alert-triangle"),
     Entry("reratings.index", lazy_gettext("Rating again"), "refresh"),
     Entry("completeness.index", lazy_gettext("Completeness"), "check"),
+    Entry("invoice_checks.index", lazy_gettext("Invoice check"), "check"),
 )
 NAVIGATION = (
     Entry("dashboard.index", lazy_gettext("Dashboard"), "layout-dashboard"),

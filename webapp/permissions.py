@@ -51,6 +51,8 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "reratings.read": _READERS,
     "reratings.write": _WRITERS,
     "completeness.read": _READERS,
+    "invoice_checks.read": _READERS,
+    "invoice_checks.write": _WRITERS,
     "realtime.read": _READERS,
     "search": _READERS,
     "session": _READERS,  # What everybody may do for himself who is signed in: his profile, signing out.

@@ -30,6 +30,7 @@ from webapp.ext import db
 from webapp.extensions.models import Extension
 from webapp.gateways.models import Gateway
 from webapp.imports.models import Import
+from webapp.invoice_checks.models import InvoiceCheck
 from webapp.providers.models import Provider
 from webapp.reratings.models import Rerating
 from webapp.routes.models import Route
@@ -172,6 +173,13 @@ FILES = {
 }
 
 
+# Bills of the provider that carried the calls: one that the program understands, and one that it does not.
+BILLS = {
+    "bill": "start;number;seconds;amount\n{};0 15 11 94000-1234;66;1,20\n{};5521330001234;60;0,90\nTotal;;;2,10\n",
+    "unnamed": "{};5511940001234;66;1,20\n",
+}
+
+
 # Calls as Asterisk records them: answered, busy, to a number without a tariff, in; and a record that makes no sense.
 CDRS = """
 INSERT INTO asterisk.cdr (node, start, answer, "end", duration, billsec, disposition, uniqueid, linkedid, sequence,
@@ -215,6 +223,21 @@ def enter_more(page: Page, site: Site) -> None:
         if kind != "dids":
             page.locator("#target_id").select_option(index=1)
         page.locator("#file").set_input_files({"name": name, "mimeType": "text/csv", "buffer": lines.encode()})
+        submit(page)
+        page.locator("#progress").wait_for(state="detached", timeout=60_000)
+    check_bills(page, site)
+
+
+def check_bills(page: Page, site: Site) -> None:
+    """Bills of the provider of an answered call."""
+    answered = select(Call.provider_id, Call.started_at).where(
+        Call.answered_at.is_not(None), Call.dst == "5511940001234"
+    )
+    provider_id, started_at = site.stored(lambda: db.session.execute(answered.limit(1)).one())
+    for name, lines in BILLS.items():
+        page.goto(f"{site.url}/reports/invoice-checks/new?provider_id={provider_id}")
+        content = lines.format(*[started_at.isoformat(" ", "seconds")] * 2).encode()
+        page.locator("#file").set_input_files({"name": name, "mimeType": "text/csv", "buffer": content})
         submit(page)
         page.locator("#progress").wait_for(state="detached", timeout=60_000)
 
@@ -347,6 +370,15 @@ def every_page(site: Site) -> dict[str, str]:
             "reratings-new": "/reports/reratings/new",
             "rerating": f"/reports/reratings/{one(Rerating)}",
             "completeness": "/reports/completeness/",
+            "invoice-checks": "/reports/invoice-checks/",
+            "invoice-checks-new": "/reports/invoice-checks/new",
+            "invoice-checks-nothing-found": "/reports/invoice-checks/?q=zzzz",
+            **{
+                f"invoice-check-{name}": f"/reports/invoice-checks/{one(InvoiceCheck, InvoiceCheck.file_name == name)}"
+                for name in BILLS
+            },
+            "invoice-check-all": f"/reports/invoice-checks/{one(InvoiceCheck)}?kind=all",
+            "invoice-check-delete": f"/reports/invoice-checks/{one(InvoiceCheck)}/delete",
             "reports-too-long": "/reports/totals?by=hour&start=2020-01-01",
             "calls-below-cost": "/reports/cdr?below_cost=true",
             "reratings-nothing-found": "/reports/reratings/?q=zzzz",

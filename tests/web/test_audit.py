@@ -136,6 +136,7 @@ def test_whatever_has_a_page_is_linked_to_it(app: Flask, client: FlaskClient) ->
     things.number_rule(description="Long distance")
     things.destination_list()
     things.rerating()
+    things.invoice_check(things.provider("Leste"))
     made(admin)
     settings = filled_in(admin.get("/settings/edit").text)
     assert admin.post("/settings/edit", data=settings | {"company_name": "Fala"}).status_code == 302

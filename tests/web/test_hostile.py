@@ -76,6 +76,7 @@ FORMS: dict[str, Callable[[], str]] = {
     "many allocations": lambda: "/dids/allocate",
     "many taken back": lambda: "/dids/deallocate",
     "calls rated again": lambda: "/reports/reratings/new",
+    "new invoice check": lambda: "/reports/invoice-checks/new",
 }
 # The others have the same fields as a form for what is new.
 THOROUGHLY = {name for name in FORMS if name.startswith("new ")} | {"allocation"}

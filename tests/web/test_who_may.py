@@ -57,6 +57,8 @@ MAY: dict[str, frozenset[str]] = {
     "reratings.read": EVERYBODY,
     "reratings.write": WRITERS,
     "completeness.read": EVERYBODY,
+    "invoice_checks.read": EVERYBODY,
+    "invoice_checks.write": WRITERS,
     "realtime.read": EVERYBODY,
     "search": EVERYBODY,
     "session": EVERYBODY,

@@ -23,6 +23,7 @@ from webapp.dids.schemas import AllocationSchema, DidRangeSchema
 from webapp.ext import Base, Managed, db
 from webapp.extensions.models import Extension
 from webapp.gateways.models import Gateway
+from webapp.invoice_checks.models import InvoiceCheck
 from webapp.providers.models import Provider
 from webapp.reratings.models import Rerating
 from webapp.routes.models import Route
@@ -152,6 +153,25 @@ def rerating(**values: Any) -> Rerating:
     store.record("rerate", "reratings", rerating.id, str(rerating), since=START)
     store.save()
     return rerating
+
+
+def invoice_check(provider: Provider) -> InvoiceCheck:
+    """A bill that is to be read, as it is recorded."""
+    settled = {"time_zone": "UTC", "tolerance_seconds": 60, "tolerance_duration": 1, "tolerance_amount": Decimal(0)}
+    check = InvoiceCheck(
+        id=uuid.uuid4(),
+        file_name="bill.csv",
+        username="olga",
+        language="en",
+        state="mapping",
+        header=[["?"]],
+        provider_id=provider.id,
+        **settled,
+    )
+    db.session.add(check)
+    store.record("create", "invoice_checks", check.id, str(check), provider_id=provider.id)
+    store.save()
+    return check
 
 
 def edit_path(thing: Managed) -> str:

@@ -31,6 +31,8 @@ from webapp.extensions.models import Extension
 from webapp.extensions.schemas import ExtensionSchema
 from webapp.gateways.models import Gateway
 from webapp.gateways.schemas import GatewaySchema
+from webapp.invoice_checks.models import InvoiceCheck
+from webapp.invoice_checks.schemas import BillSchema
 from webapp.payments.models import Payment
 from webapp.payments.schemas import PaymentSchema
 from webapp.permissions import may
@@ -73,6 +75,7 @@ KINDS = {
         N_("Extension"), Extension, ExtensionSchema, "extensions.show", [joinedload(Extension.customer)]
     ),
     "gateways": Kind(N_("Gateway"), Gateway, GatewaySchema, "gateways.show"),
+    "invoice_checks": Kind(N_("Invoice check"), InvoiceCheck, BillSchema, "invoice_checks.show"),
     "number_rules": Kind(N_("Number rule"), NumberRule, NumberRuleSchema, "dialling.edit"),
     "payments": Kind(N_("Payment"), Payment, PaymentSchema),
     "price_plans": Kind(N_("Price plan"), PricePlan, PricePlanSchema, "tariffs.show"),
@@ -116,6 +119,7 @@ _FIELDS = {
     "did_id": N_("DID"),
     "expires_at": N_("Expires"),
     "extension_id": N_("Extension"),
+    "file_name": N_("File"),
     "language": N_("Language"),
     "last_used_at": N_("Last used"),
     "name": N_("Name"),

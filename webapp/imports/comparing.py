@@ -5,19 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from flask_babel import gettext
-from sqlalchemy import ColumnElement, Select, Text, and_, case, delete, func, literal, or_, select, text, true, update
+from sqlalchemy import ColumnElement, Select, Text, and_, case, func, literal, or_, select, true, update
 from sqlalchemy import cast as cast_
 from sqlalchemy.dialects.postgresql import JSONB, distinct_on
 from sqlalchemy.orm import Session
 
 from webapp import store
-from webapp.imports import keeping, reading
 from webapp.imports.kinds import KINDS, Kind
 from webapp.imports.models import Import
-from webapp.imports.staging import column_name, stage
+from webapp.imports.staging import column_name, stage_file
 from webapp.imports.working import Progress
 from webapp.tariffs.models import ProviderTariff
-from webapp.validation import N_
 
 
 def read(import_: Import, progress: Progress) -> None:
@@ -25,13 +23,7 @@ def read(import_: Import, progress: Progress) -> None:
 
     def work(session: Session) -> None:
         kind = KINDS[import_.kind]
-        session.execute(delete(kind.line).where(kind.line.import_id == import_.id))
-        with keeping.kept(session, import_) as file:
-            if not file.tell():
-                raise reading.Unreadable(N_("The file is no longer there. Bring it in again."))
-            with reading.lines(file) as lines:
-                stage(session, import_, kind, lines, progress)
-        session.execute(text(f"ANALYZE {kind.line.__tablename__}"))
+        stage_file(session, import_, kind, progress)
         _reject_repeated(session, import_, kind)
         _reject_by_rules(session, import_, kind)
         counts = _count(session, import_, kind)
@@ -51,7 +43,7 @@ def _reject_repeated(session: Session, import_: Import, kind: Kind) -> None:
     reason: ColumnElement[Any] = literal(gettext("Lines {first} and {last} of the file are about the same thing."))
     for name in ("first", "last"):
         reason = func.replace(reason, f"{{{name}}}", cast_(twice.c[name], Text))
-    wrong = _wrong(import_, kind.key[0], keys[0], reason)
+    wrong = _wrong(import_, kind, kind.key[0], keys[0], reason)
     same = and_(*(line[name] == twice.c[name] for name in kind.key))
     session.execute(update(kind.line).where(valid, same).values(errors=func.jsonb_build_array(wrong)))
 
@@ -65,7 +57,7 @@ def _reject_by_rules(session: Session, import_: Import, kind: Kind) -> None:
     nothing = literal([], JSONB)
     errors: ColumnElement[Any] = nothing
     for rule in rules:
-        wrong = _wrong(import_, rule.field, rule.value, literal(gettext(rule.message)))
+        wrong = _wrong(import_, kind, rule.field, rule.value, literal(gettext(rule.message)))
         errors = errors.op("||")(case((rule.broken, func.jsonb_build_array(wrong)), else_=nothing))
     judged = select(line.line, errors.label("errors")).select_from(kind.line.__table__.outerjoin(before, true()))
     found = judged.where(line.import_id == import_.id, line.errors.is_(None)).subquery()
@@ -73,8 +65,8 @@ def _reject_by_rules(session: Session, import_: Import, kind: Kind) -> None:
     session.execute(refused.where(found.c.errors != nothing).values(errors=found.c.errors))
 
 
-def _wrong(import_: Import, field: str, value: Any, reason: ColumnElement[Any]) -> ColumnElement[Any]:
-    return func.jsonb_build_object("column", column_name(import_, field), "value", value, "reason", reason)
+def _wrong(import_: Import, kind: Kind, field: str, value: Any, reason: ColumnElement[Any]) -> ColumnElement[Any]:
+    return func.jsonb_build_object("column", column_name(import_, kind, field), "value", value, "reason", reason)
 
 
 def compared(import_: Import, kind: Kind) -> Select[Any]:

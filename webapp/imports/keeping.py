@@ -14,13 +14,13 @@ from sqlalchemy.orm import Session
 
 from webapp.ext import db
 from webapp.imports.kinds import KINDS
-from webapp.imports.models import KEEP_DAYS, UNDO_DAYS, Import, ImportChange, ImportFile
+from webapp.imports.models import KEEP_DAYS, UNDO_DAYS, BroughtIn, Import, ImportChange, ImportFile
 from webapp.validation import N_
 
 PART_BYTES = 512 * 1024
 
 
-def keep(import_: Import, stream: BinaryIO) -> None:
+def keep(import_: BroughtIn, stream: BinaryIO) -> None:
     """Store the file, from its beginning."""
     stream.seek(0)
     for number, data in enumerate(iter(lambda: stream.read(PART_BYTES), b"")):
@@ -28,7 +28,7 @@ def keep(import_: Import, stream: BinaryIO) -> None:
 
 
 @contextmanager
-def kept(session: Session, import_: Import) -> Iterator[BinaryIO]:
+def kept(session: Session, import_: BroughtIn) -> Iterator[BinaryIO]:
     """The file as it was stored; it is empty if it is no longer there."""
     with tempfile.TemporaryFile() as file:
         parts = select(ImportFile.data).where(ImportFile.import_id == import_.id).order_by(ImportFile.part)

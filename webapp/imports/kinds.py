@@ -80,6 +80,11 @@ class Kind:
         """What the schema looks names up in."""
         return {}
 
+    def fixed(self, import_: Any) -> dict[str, Any]:
+        """What is the same for every line, unless the line says otherwise."""
+        values = {self.scope: import_.target_id} if self.scope else {}
+        return values | {"valid_from": import_.valid_from or import_.created_at} if self.dated else values
+
     def named(self) -> list[tuple[Any, Any]]:
         """Name and id of the things that its columns refer to."""
         return []

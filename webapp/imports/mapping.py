@@ -10,7 +10,7 @@ from typing import Any
 from flask_babel import force_locale, gettext
 
 from webapp.imports.kinds import Kind
-from webapp.imports.models import Cells, Import
+from webapp.imports.models import BroughtIn, Cells
 from webapp.pages import LANGUAGES
 from webapp.validation import N_, translated
 
@@ -55,7 +55,7 @@ def missing(kind: Kind, columns: Container[str]) -> list[str]:
     return [name for name in kind.fields if kind.schema.model_fields[name].is_required() and name not in columns]
 
 
-def unused(import_: Import) -> list[str]:
+def unused(import_: BroughtIn) -> list[str]:
     """The columns of the file that are not brought in."""
     taken = set(import_.columns.values())
     names = import_.header[0] if import_.has_header else []

@@ -7,7 +7,7 @@ import uuid
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Numeric, func
+from sqlalchemy import CheckConstraint, Numeric, func
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -23,14 +23,10 @@ UNDO_DAYS = 90  # What was there before an import is kept for so long after it.
 Cells = list[str]
 
 
-class Import(Base):
-    """One file: read, looked at, applied as a whole, and undone if it was the wrong one."""
-
-    __tablename__ = "imports"
+class BroughtIn:
+    """A file that is read after the request that brought it was answered: what it is, and how far that is."""
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4, server_default=func.gen_random_uuid())
-    kind: Mapped[str]  # One of the keys of kinds.KINDS.
-    target_id: Mapped[uuid.UUID | None]  # The price plan or provider whose tariffs they are.
     file_name: Mapped[str]
     username: Mapped[str]  # Who brought the file, in which request and language.
     request_id: Mapped[str] = mapped_column(server_default="")
@@ -40,16 +36,10 @@ class Import(Base):
     header: Mapped[list[Cells]] = mapped_column(JSONB, server_default="[]")  # The first lines of the file, as cells.
     has_header: Mapped[bool] = mapped_column(server_default="true")  # Whether the first line names the columns.
     columns: Mapped[dict[str, int]] = mapped_column(JSONB, server_default="{}")  # Field -> position of its cell.
-    valid_from: Mapped[dt.datetime | None]  # From when on tariffs count for which the file does not say it.
     progress: Mapped[int] = mapped_column(server_default="0")  # Lines read, of `total`; 0: not known.
     total: Mapped[int] = mapped_column(server_default="0")
     heartbeat: Mapped[dt.datetime] = mapped_column(server_default=func.now())
-    counts: Mapped[dict[str, int]] = mapped_column(JSONB, server_default="{}")  # new, changed, unchanged, rejected
     error: Mapped[str] = mapped_column(server_default="")  # Why the last step did not work, in a sentence.
-    applied_at: Mapped[dt.datetime | None]
-    undone_at: Mapped[dt.datetime | None]
-
-    __table_args__ = (CheckConstraint(f"state IN {STATES}", "state"),)
 
     @property
     def interrupted(self) -> bool:
@@ -61,6 +51,24 @@ class Import(Base):
     def working(self) -> bool:
         return self.state in WORKING and not self.interrupted
 
+    def __str__(self) -> str:
+        return self.file_name
+
+
+class Import(BroughtIn, Base):
+    """One file: read, looked at, applied as a whole, and undone if it was the wrong one."""
+
+    __tablename__ = "imports"
+
+    kind: Mapped[str]  # One of the keys of kinds.KINDS.
+    target_id: Mapped[uuid.UUID | None]  # The price plan or provider whose tariffs they are.
+    valid_from: Mapped[dt.datetime | None]  # From when on tariffs count for which the file does not say it.
+    counts: Mapped[dict[str, int]] = mapped_column(JSONB, server_default="{}")  # new, changed, unchanged, rejected
+    applied_at: Mapped[dt.datetime | None]
+    undone_at: Mapped[dt.datetime | None]
+
+    __table_args__ = (CheckConstraint(f"state IN {STATES}", "state"),)
+
     @property
     def undo_until(self) -> dt.datetime | None:
         """Until when it can be undone; None for what is not applied."""
@@ -71,16 +79,14 @@ class Import(Base):
     def undoable(self) -> bool:
         return self.undo_until is not None and dt.datetime.now(dt.UTC) < self.undo_until
 
-    def __str__(self) -> str:
-        return self.file_name
-
 
 class ImportFile(Base):
     """A part of the file: any web process can read it, on whatever machine it was brought in."""
 
     __tablename__ = "import_files"
 
-    import_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("imports.id", ondelete="CASCADE"), primary_key=True)
+    # What it is the file of: an import, or the check of an invoice.
+    import_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     part: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     data: Mapped[bytes]
 

@@ -22,8 +22,8 @@ def _chosen(file: Any) -> Any:
 
 
 # A part of a form is a text, which is described as such: so it is taken as it is, and read by the schema alone.
-_Uuid = WithJsonSchema({"type": "string", "format": "uuid"})
-_Text = WithJsonSchema({"type": "string"})
+UuidPart = WithJsonSchema({"type": "string", "format": "uuid"})
+TextPart = WithJsonSchema({"type": "string"})
 _YesOrNo = WithJsonSchema({"type": "string", "enum": ["true", "false"]})
 
 Columns = Annotated[dict[str, StrictInt | str], Field(min_length=1, max_length=MOST_COLUMNS)]
@@ -31,23 +31,28 @@ COLUMNS = "Field -> the column it is in: its heading, or its position, counted f
 HAS_HEADER = "Whether the first line names the columns."
 
 
-class ImportSchema(Schema):
-    """A file, and what it is about."""
+class FileSchema(Schema):
+    """A file, and which of its columns is what."""
 
     file: Annotated[FileStorage, AfterValidator(_chosen)] = Field(description="CSV or XLSX, up to 32 MB.")
+    columns: Annotated[Json[Columns] | None, TextPart] = Field(
+        None, description=f"JSON, where the headings do not say it. {COLUMNS}"
+    )
+    has_header: Annotated[bool | None, _YesOrNo] = Field(None, description=HAS_HEADER)
+
+
+class ImportSchema(FileSchema):
+    """A file, and what it is about."""
+
     kind: Literal["dids", "tariffs", "provider_tariffs"]
-    target_id: Annotated[uuid.UUID | None, _Uuid] = Field(
+    target_id: Annotated[uuid.UUID | None, UuidPart] = Field(
         None, description="The price plan of `tariffs`, the provider of `provider_tariffs`."
     )
-    valid_from: Annotated[Moment | None, _Text] = Field(
+    valid_from: Annotated[Moment | None, TextPart] = Field(
         None,
         title=N_("Valid from"),
         description="From when on tariffs count, where the file does not say it: ISO 8601; else from now on.",
     )
-    columns: Annotated[Json[Columns] | None, _Text] = Field(
-        None, description=f"JSON, where the headings do not say it. {COLUMNS}"
-    )
-    has_header: Annotated[bool | None, _YesOrNo] = Field(None, description=HAS_HEADER)
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:

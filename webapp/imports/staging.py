@@ -12,22 +12,23 @@ from typing import Any
 import psycopg2
 from flask_babel import gettext
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import Numeric
+from sqlalchemy import Numeric, delete, text
 from sqlalchemy.orm import Session
 
 from webapp.export import as_meant
-from webapp.imports.kinds import KINDS, Kind
-from webapp.imports.models import Import
+from webapp.imports import keeping, reading
+from webapp.imports.kinds import Kind
+from webapp.imports.models import BroughtIn
 from webapp.imports.reading import Unreadable
-from webapp.validation import messages, operators_zone
+from webapp.validation import N_, messages, operators_zone
 
 BATCH = 1000
 Lines = Iterator[tuple[int, list[str]]]
 
 
-def stage(session: Session, import_: Import, kind: Kind, lines: Lines, progress: Any) -> None:
+def stage(session: Session, import_: BroughtIn, kind: Kind, lines: Lines, progress: Any) -> None:
     """Copy every line into the kind's table; the memory it takes does not depend on how many they are."""
-    names = ", ".join(["import_id", "line", "errors", *kind.staged])
+    names = ", ".join([*kind.line.__table__.primary_key.c.keys(), "errors", *kind.staged])
     # Whatever is asked of the database is asked now: in the course of a COPY it takes no questions.
     context = kind.context()
     operators_zone()
@@ -41,13 +42,25 @@ def stage(session: Session, import_: Import, kind: Kind, lines: Lines, progress:
         raise
 
 
-def column_name(import_: Import, field: str) -> str:
+def column_name(import_: BroughtIn, kind: Kind, field: str) -> str:
     """What the file calls a field; else what we call it."""
     position = import_.columns.get(field)
     if position is not None and import_.has_header and import_.header[0][position].strip():
         return import_.header[0][position].strip()
-    info = KINDS[import_.kind].schema.model_fields.get({"extension_id": "destination"}.get(field, field))
+    info = kind.schema.model_fields.get({"extension_id": "destination"}.get(field, field))
     return gettext(info.title) if info and info.title else field
+
+
+def stage_file(session: Session, import_: BroughtIn, kind: Kind, progress: Any) -> None:
+    """Copy every line of its file into the kind's table, in place of those that are there."""
+    owner = next(iter(kind.line.__table__.primary_key))
+    session.execute(delete(kind.line).where(owner == import_.id))
+    with keeping.kept(session, import_) as file:
+        if not file.tell():
+            raise Unreadable(N_("The file is no longer there. Bring it in again."))
+        with reading.lines(file) as lines:
+            stage(session, import_, kind, lines, progress)
+    session.execute(text(f"ANALYZE {kind.line.__tablename__}"))
 
 
 class _File:
@@ -69,19 +82,15 @@ class _File:
         return some
 
 
-def _copied(import_: Import, kind: Kind, context: dict[str, Any], lines: Lines, progress: Any) -> Iterator[str]:
+def _copied(import_: BroughtIn, kind: Kind, context: dict[str, Any], lines: Lines, progress: Any) -> Iterator[str]:
     """The lines in the format of COPY, a batch at a time."""
     if import_.has_header:
         next(lines, None)
     many = TypeAdapter(list[kind.schema])  # type: ignore[name-defined]  # a schema is known only now
-    columns = [
-        (name, position, isinstance(kind.line.__table__.c[name].type, Numeric))
-        for name, position in import_.columns.items()
-    ]
+    amounts = {column.name for column in kind.line.__table__.c if isinstance(column.type, Numeric)}
+    columns = [(name, position, name in amounts) for name, position in import_.columns.items()]
     values = attrgetter(*kind.staged)
-    fixed: dict[str, Any] = {kind.scope: import_.target_id} if kind.scope else {}
-    if kind.dated:
-        fixed["valid_from"] = import_.valid_from or import_.created_at
+    fixed = kind.fixed(import_)
     own = str(import_.id)
     while batch := list(islice(lines, BATCH)):
         payloads = [_payload(fixed, columns, cells) for _, cells in batch]
@@ -112,14 +121,14 @@ def _amount(text: str) -> str:
     return text.replace(thousands, "").replace(decimal, ".")
 
 
-def _one(import_: Import, kind: Kind, context: dict[str, Any], values: Any, payload: dict[str, Any]) -> str:
+def _one(import_: BroughtIn, kind: Kind, context: dict[str, Any], values: Any, payload: dict[str, Any]) -> str:
     """One line of a batch in which something is wrong: its errors and its values."""
     try:
         line = kind.schema.model_validate(payload, context=context)
     except ValidationError as error:
         wrong = [
             {
-                "column": column_name(import_, field),
+                "column": column_name(import_, kind, field),
                 "value": _storable(str(payload.get(field, "")))[:200],
                 "reason": _storable(" ".join(texts)),
             }

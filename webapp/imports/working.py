@@ -1,4 +1,4 @@
-"""Work that goes on in a thread of its own after the request is answered; the row of the import says how far it is."""
+"""Work that goes on in a thread of its own after the request is answered; the row of the file says how far it is."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from webapp import store, who
 from webapp.ext import db
-from webapp.imports.models import HEARTBEAT_SECONDS, WORKING, Import
+from webapp.imports.models import HEARTBEAT_SECONDS, WORKING, BroughtIn, Import
 from webapp.imports.reading import Unreadable
 from webapp.validation import N_, translated
 
@@ -42,17 +42,17 @@ class Asked:
     language: str
 
 
-Step = Callable[[Import, Progress], None]
+Step = Callable[[Any, Progress], None]  # The thing is what was brought in: an import, or another file.
 
 
 class Outdated(Exception):
     """What is stored is no longer what the preview was made of."""
 
 
-def start(import_: Import, step: Step) -> None:
+def start(import_: BroughtIn, step: Step) -> None:
     """Go on with an import in a thread of its own."""
     app = cast(Any, current_app)._get_current_object()
-    given = (app, import_.id, step, asked())
+    given = (app, import_.id, step, asked(), type(import_))
     threading.Thread(target=_in_thread, args=given, name=f"import {import_.id}", daemon=True).start()
 
 
@@ -61,14 +61,14 @@ def asked() -> Asked:
     return Asked(who.username(), who.request_id(), str(get_locale()))
 
 
-def _in_thread(app: Flask, id: uuid.UUID, step: Step, by: Asked) -> None:
-    with app.app_context(), _heartbeat(app, id) as progress:
-        perform(id, step, by, progress)
+def _in_thread(app: Flask, id: uuid.UUID, step: Step, by: Asked, kind: type[Any]) -> None:
+    with app.app_context(), _heartbeat(app, id, kind) as progress:
+        perform(id, step, by, progress, kind)
 
 
-def perform(id: uuid.UUID, step: Step, by: Asked, progress: Progress) -> None:
-    """Do a step for whoever asked for it. What stops it is told in the import."""
-    import_ = db.session.get_one(Import, id, populate_existing=True)
+def perform(id: uuid.UUID, step: Step, by: Asked, progress: Progress, kind: type[Any] = Import) -> None:
+    """Do a step for whoever asked for it. What stops it is told in the row of that kind."""
+    import_ = db.session.get_one(kind, id, populate_existing=True)
     db.session.expunge(import_)
     db.session.rollback()
     with force_locale(by.language), who.on_behalf_of(by.username, by.request_id):
@@ -90,21 +90,22 @@ def perform(id: uuid.UUID, step: Step, by: Asked, progress: Progress) -> None:
             raise
 
 
-def _stopped(import_: Import, sentence: str, **values: Any) -> None:
+def _stopped(import_: Any, sentence: str, **values: Any) -> None:
     """Nothing was done: an import is what it was before the step, with the reason."""
     state = {"reading": "failed", "applying": "ready", "undoing": "applied"}[import_.state]
-    store.aside(update(Import).where(Import.id == import_.id).values(state=state, error=sentence, **values))
+    kind = type(import_)
+    store.aside(update(kind).where(kind.id == import_.id).values(state=state, error=sentence, **values))
 
 
 @contextmanager
-def _heartbeat(app: Flask, id: uuid.UUID) -> Iterator[Progress]:
+def _heartbeat(app: Flask, id: uuid.UUID, kind: type[Any]) -> Iterator[Progress]:
     """Say every second that the work goes on, and how far it is."""
     progress, over = Progress(), threading.Event()
 
     def beat() -> None:
         with app.app_context():
             while not over.wait(1):
-                alive = update(Import).where(Import.id == id, Import.state.in_(WORKING))
+                alive = update(kind).where(kind.id == id, kind.state.in_(WORKING))
                 try:
                     store.aside(alive.values(heartbeat=func.clock_timestamp(), progress=progress.lines))
                 except DBAPIError as error:
@@ -119,13 +120,14 @@ def _heartbeat(app: Flask, id: uuid.UUID) -> Iterator[Progress]:
         thread.join()
 
 
-def claim(import_: Import, doing: str, *states: str, **values: Any) -> bool:
+def claim(import_: Any, doing: str, *states: str, **values: Any) -> bool:
     """Take an import on, if it is in one of these states or whoever worked at it died. Only one of two gets it.
 
     Nobody may have taken it on since it was read, for what was seen of it would no longer count.
     """
-    silent = Import.heartbeat < func.clock_timestamp() - func.make_interval(0, 0, 0, 0, 0, 0, HEARTBEAT_SECONDS)
-    free = or_(Import.state.in_(states), and_(Import.state == doing, silent))
-    taken = update(Import).where(Import.id == import_.id, Import.heartbeat == import_.heartbeat, free)
+    kind = type(import_)
+    silent = kind.heartbeat < func.clock_timestamp() - func.make_interval(0, 0, 0, 0, 0, 0, HEARTBEAT_SECONDS)
+    free = or_(kind.state.in_(states), and_(kind.state == doing, silent))
+    taken = update(kind).where(kind.id == import_.id, kind.heartbeat == import_.heartbeat, free)
     begun = {"state": doing, "error": "", "heartbeat": func.clock_timestamp(), "progress": 0}
     return store.aside(taken.values(begun | values)) == 1

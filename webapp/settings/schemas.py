@@ -24,6 +24,9 @@ def _time_zone(text: str) -> str:
     return text
 
 
+TimeZone = Annotated[str, AfterValidator(_time_zone)]
+
+
 def _currency(text: str) -> str:
     if not is_currency(text):
         raise refuse(N_("Write the three letters of a currency, such as BRL."))
@@ -42,7 +45,7 @@ class SettingsSchema(Schema):
         description=N_("Three letters, such as BRL. Amounts are shown in it, none is converted."),
         json_schema_extra={"attributes": {"maxlength": 3}},
     )
-    time_zone: Annotated[str, AfterValidator(_time_zone)] = Field(
+    time_zone: TimeZone = Field(
         "America/Sao_Paulo",
         title=N_("Time zone"),
         description=N_("Times are shown in it."),

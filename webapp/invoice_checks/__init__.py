@@ -1,0 +1,1 @@
+"""Providers' bills, held against our calls."""
