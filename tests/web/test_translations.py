@@ -30,6 +30,7 @@ SAME = {
     "DIDs",
     "Status",
     "Codecs",
+    "Total",
     "Menu",
     "Token",
     "Token %(name)s",
