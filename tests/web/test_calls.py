@@ -146,6 +146,17 @@ def test_all_legs_of_a_call_in_their_order(client: FlaskClient, counting: Counti
     assert f'href="/reports/calls/{first.id}"' in page
 
 
+def test_a_call_that_was_sent_on_is_told_with_where_it_went(client: FlaskClient) -> None:
+    carrier = _carrier() | {"linkedid": "pbx1-1.1"}
+    first = land(**carrier | {"answer": "", "billsec": "0"}, uniqueid="pbx1-1.1", number="551140001000")
+    onward = land(**carrier, uniqueid="pbx1-1.3", start="2026-03-10 15:00:02")
+    land(**carrier | {"linkedid": "pbx1-1.5"}, uniqueid="pbx1-1.5")
+
+    for leg in (first, onward):
+        legs = rows(client.get(f"/reports/calls/{leg.id}").text)
+        assert [number for row in legs for number in re.findall("55[0-9]{10}", row)] == ["551140001000", "552133334444"]
+
+
 def test_what_was_asked_before_it(client: FlaskClient) -> None:
     things.route(pattern="55.")
     acme = things.office("acme")

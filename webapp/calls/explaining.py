@@ -9,7 +9,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from flask_babel import gettext, lazy_gettext
-from sqlalchemy import BigInteger, DateTime, column, func, select, table
+from sqlalchemy import BigInteger, DateTime, and_, column, func, or_, select, table
 from sqlalchemy.orm import joinedload
 
 from webapp import routing
@@ -40,17 +40,20 @@ COST_SOURCES = {
 
 
 def legs(call: Call) -> Sequence[Call]:
-    """All legs of the call that one is of, in their order."""
+    """All legs of the call that one is of, and of those that it was sent on to, in their order."""
     day = dt.timedelta(days=1)  # No call takes longer, and the months before and after need not be looked into.
+    ringing = dt.timedelta(minutes=10)  # A call is sent on sooner. No index knows those, so few are looked through.
+    own = and_(Call.uniqueid == call.uniqueid, Call.started_at.between(call.started_at - day, call.started_at + day))
+    sent_on = and_(
+        Call.linkedid == call.linkedid,
+        Call.linkedid != "",
+        Call.started_at.between(call.started_at - ringing, call.started_at + ringing),
+    )
     return db.session.scalars(
         select(Call)
-        .where(
-            Call.node == call.node,
-            Call.uniqueid == call.uniqueid,
-            Call.started_at.between(call.started_at - day, call.started_at + day),
-        )
+        .where(Call.node == call.node, or_(own, sent_on))
         .options(joinedload(Call.gateway), joinedload(Call.provider))
-        .order_by(Call.sequence, Call.started_at)
+        .order_by(Call.started_at, Call.uniqueid, Call.sequence)
     ).all()
 
 

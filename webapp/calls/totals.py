@@ -8,11 +8,12 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from decimal import Decimal
+from operator import add, attrgetter, sub
 from typing import Any
 
 from psycopg2.errors import QueryCanceled
 from pydantic import BaseModel, Field
-from sqlalchemy import ColumnElement, Row, Select, func, select, text
+from sqlalchemy import BigInteger, ColumnElement, Row, Select, cast, func, select, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import aliased
 
@@ -139,10 +140,14 @@ class Totals:
         return _tenths(100 * self.margin / self.price) if self.price else None
 
     def __add__(self, other: Totals) -> Totals:
-        return Totals(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
+        return Totals(*map(add, _figures(self), _figures(other)))
 
     def __sub__(self, other: Totals) -> Totals:
-        return Totals(*(getattr(self, each.name) - getattr(other, each.name) for each in fields(self)))
+        return Totals(*map(sub, _figures(self), _figures(other)))
+
+
+# There may be thousands of lines to add up.
+_figures = attrgetter(*(field.name for field in fields(Totals)))
 
 
 def _tenths(value: Decimal) -> Decimal:
@@ -177,8 +182,9 @@ SUMS = ("calls", "answered", "short", "seconds", "billed_seconds", "pdd_calls", 
 
 
 def kept_sums() -> list[ColumnElement[Any]]:
-    """The sums of Totals over rows of call_totals."""
-    return [func.coalesce(func.sum(getattr(CallTotal, name)), 0).label(name) for name in SUMS]
+    """The sums of Totals over rows of call_totals. (Of large numbers PostgreSQL makes a numeric.)"""
+    sums = [(name, func.coalesce(func.sum(getattr(CallTotal, name)), 0)) for name in SUMS]
+    return [(sum if name in ("cost", "price") else cast(sum, BigInteger)).label(name) for name, sum in sums]
 
 
 def counted_sums() -> list[ColumnElement[Any]]:
@@ -199,9 +205,7 @@ def counted_sums() -> list[ColumnElement[Any]]:
 
 def totals_of(row: Row[Any]) -> Totals:
     """A row of which the last columns are the sums."""
-    *numbers, cost, price = row[-len(SUMS) :]
-    calls, answered, short, seconds, billed_seconds, pdd_calls, pdd = map(int, numbers)
-    return Totals(calls, answered, short, seconds, billed_seconds, pdd_calls, pdd, Decimal(cost), Decimal(price))
+    return Totals(*row[-len(SUMS) :])
 
 
 # ---- what the database keeps

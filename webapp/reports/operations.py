@@ -148,7 +148,7 @@ def report(by: str, values: Mapping[str, str], sort: str = "", top: int | None =
     lines = _sorted(_lines(by, rows, period), sort or default_sort(by))
     count = len(lines) if top is None or by in SERIES else top
     shown, others = lines[:count], sum((line.totals for line in lines[count:]), Totals())
-    without = total - sum((line.totals for line in lines), Totals())
+    without = total - sum((line.totals for line in shown), others)
     return Report(
         by=by,
         period=period,
