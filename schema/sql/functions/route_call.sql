@@ -199,30 +199,38 @@ BEGIN
         RETURN ROW('did', '', 0, dialled_number, presented, '', longest, reserved)::public.call_answer;
     END IF;
 
-    -- The ways out, the best first: by priority, then by what a minute costs then, as rate_call() has it.
+    -- The ways out, the best first: by priority, then by what a minute costs then, as rate_call() has it. What a provider
+    -- charges is looked up once, however many of the routes lead to it.
+    WITH fitting AS MATERIALIZED (
+        SELECT r.name, r.priority, g.id AS gateway_id, g.name AS gateway, g.provider_id,
+               g.tech_prefix || r.prepend || substr(dialled_number, r.strip + 1) AS number,
+               public.written_caller_id(presented, g.caller_id_format, settings.country_code) AS caller_id, g.max_channels
+        FROM public.routes r
+        JOIN public.gateways g ON g.id = r.gateway_id
+        WHERE r.enabled AND g.enabled AND length(dialled_number) > r.strip
+          -- The digits a pattern begins with are looked up in an index; and where the planner reads all routes instead,
+          -- they are compared first. Either way few expressions are compiled for each call.
+          AND r.digits = ANY (ARRAY(SELECT left(dialled_number, n) FROM generate_series(0, length(dialled_number)) AS n))
+          AND CASE WHEN starts_with(dialled_number, r.digits) THEN dialled_number ~ r.regex END
+    ), charging AS MATERIALIZED (
+        SELECT p.id, per_minute,
+               coalesce(customer.refuse_below_cost AND NOT is_emergency AND per_minute > tariff.price_per_minute, false) AS is_loss
+        FROM (SELECT DISTINCT provider_id FROM fitting) AS f
+        JOIN public.providers p ON p.id = f.provider_id
+        LEFT JOIN LATERAL public.provider_tariff_for(p.id, dialled_number, route_call.at) AS deck ON true
+        CROSS JOIN LATERAL (
+            SELECT coalesce(deck.cost_per_minute, nullif(tariff.cost_per_minute, 0), p.cost_per_minute)
+        ) AS cost (per_minute)
+    )
     SELECT string_agg(
-               concat_ws(':', 'gateway-' || g.name, g.id, g.provider_id,
-                         g.tech_prefix || r.prepend || substr(dialled_number, r.strip + 1),
-                         public.written_caller_id(presented, g.caller_id_format, settings.country_code),
-                         CASE WHEN is_emergency THEN 0 ELSE g.max_channels END),
-               '&' ORDER BY r.priority, cost.per_minute, r.name)
-               FILTER (WHERE NOT cost.is_loss),
-           bool_or(cost.is_loss)
+               concat_ws(':', 'gateway-' || f.gateway, f.gateway_id, f.provider_id, f.number, f.caller_id,
+                         CASE WHEN is_emergency THEN 0 ELSE f.max_channels END),
+               '&' ORDER BY f.priority, c.per_minute, f.name)
+               FILTER (WHERE NOT c.is_loss),
+           bool_or(c.is_loss)
     INTO ways, too_dear
-    FROM public.routes r
-    JOIN public.gateways g ON g.id = r.gateway_id
-    JOIN public.providers p ON p.id = g.provider_id
-    LEFT JOIN LATERAL public.provider_tariff_for(p.id, dialled_number, route_call.at) AS deck ON true
-    CROSS JOIN LATERAL (
-        SELECT per_minute,
-               coalesce(customer.refuse_below_cost AND NOT is_emergency AND per_minute > tariff.price_per_minute, false)
-        FROM (SELECT coalesce(deck.cost_per_minute, nullif(tariff.cost_per_minute, 0), p.cost_per_minute)) AS c (per_minute)
-    ) AS cost (per_minute, is_loss)
-    WHERE r.enabled AND g.enabled AND length(dialled_number) > r.strip
-      -- The digits a pattern begins with are looked up in an index; and where the planner reads all routes instead, they
-      -- are compared first. Either way few expressions are compiled for each call.
-      AND r.digits = ANY (ARRAY(SELECT left(dialled_number, n) FROM generate_series(0, length(dialled_number)) AS n))
-      AND CASE WHEN starts_with(dialled_number, r.digits) THEN dialled_number ~ r.regex END;
+    FROM fitting f
+    JOIN charging c ON c.id = f.provider_id;
     IF ways IS NOT NULL THEN
         RETURN ROW('route', '', 0, dialled_number, presented, ways, longest, reserved)::public.call_answer;
     ELSIF too_dear THEN
