@@ -22,7 +22,7 @@ from flask import (
     session,
     url_for,
 )
-from flask_babel import format_currency, format_decimal, format_percent, get_locale, gettext, lazy_gettext
+from flask_babel import format_currency, format_decimal, get_locale, gettext, lazy_gettext
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException, InternalServerError
@@ -126,7 +126,14 @@ def register(app: Flask) -> None:
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(
-        phone=phone, when=typed.when, day=day, money=money, amount=amount, minutes=minutes, change=change
+        phone=phone,
+        when=typed.when,
+        figure=typed.figure,
+        day=day,
+        money=money,
+        amount=amount,
+        minutes=minutes,
+        change=change,
     )
     app.jinja_env.globals.update(navigation=NAVIGATION, may=may, brand=brand, get_locale=get_locale)
     resume.register(app)
@@ -166,7 +173,8 @@ def change(now: Decimal | int, before: Decimal | int) -> str:
     """How much more or less it is than before, in the reader's spelling: +12.5 %. Empty if there was nothing before."""
     if not before:
         return ""
-    return str(format_percent((Decimal(now) - before) / abs(Decimal(before)), "+#,##0.0 %;-#,##0.0 %"))
+    more = 100 * (Decimal(now) - before) / abs(Decimal(before))
+    return f"{'+' if more >= 0 else ''}{typed.figure(more, 1)} %"
 
 
 def amount(value: Decimal) -> str:

@@ -26,11 +26,19 @@ def zone() -> ZoneInfo:
 
 # ---- numbers
 
+_SWAPPED = str.maketrans(",.", ".,")
+
 
 def shown_number(value: Decimal | int) -> str:
     """A number for a field: all of its decimals that are not zero at the end, and no groups."""
     text = f"{Decimal(value):f}"
     return (text.rstrip("0").rstrip(".") if "." in text else text).replace(".", _point())
+
+
+def figure(value: Decimal | int | float, places: int = 0) -> str:
+    """A number to be read, with groups and so many decimals: 1,234.5. (Tables hold hundreds; babel takes long.)"""
+    text = f"{value:,.{places}f}"
+    return text.translate(_SWAPPED) if _point() == "," else text
 
 
 def number(text: str) -> str:

@@ -135,10 +135,12 @@ def period_of(by: str, values: Mapping[str, str]) -> Period:
     return found
 
 
-def report(by: str, values: Mapping[str, str], sort: str = "", top: int | None = TOP) -> Report | None:
+def report(
+    by: str, values: Mapping[str, str], sort: str = "", top: int | None = TOP, *, compared: bool = True
+) -> Report | None:
     """What the calls come to that filters leave; None if it takes too long to count them. `top` None: all lines.
 
-    NoSuch if a filter has no such value, TooLong.
+    `compared` says whether it is wanted what each line was before. NoSuch if a filter has no such value, TooLong.
     """
     period = period_of(by, values)
     rows = _rows(by, values, period)
@@ -152,7 +154,7 @@ def report(by: str, values: Mapping[str, str], sort: str = "", top: int | None =
     return Report(
         by=by,
         period=period,
-        lines=_compared(by, shown, values, period),
+        lines=_compared(by, shown, values, period) if compared else shown,
         others=others if len(lines) > count else None,
         other_lines=len(lines) - len(shown),
         without=without if without.calls else None,

@@ -30,7 +30,9 @@ DRAWN = {"day": "margin", "hour": "calls"}
 @bp.get("/")
 @permission("reports.read")
 def index() -> Any:
-    parts = {by: operations.report(by, {}, top=FEW) for by in ("hour", "day", "destination", "customer")}
+    parts = {
+        by: operations.report(by, {}, top=FEW, compared=False) for by in ("hour", "day", "destination", "customer")
+    }
     return render_template(
         "reports/index.html",
         parts=parts,
