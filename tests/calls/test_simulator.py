@@ -5,6 +5,7 @@ One carrier, one table of calls: each is asked of the simulator, placed, and loo
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ OUTBOUND = {"customer": "acme", "direction": "outbound"}
 PRICE = {"prefix": "5521", "price": "0.1100", "price_per_minute": "0.12"}
 NORTH = {"provider": "provider", "gateway": "first", "cost_source": "deck"}
 SOUTH = {"provider": "south", "gateway": "second", "cost_source": "provider"}
+LONG_AGO = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)  # Asterisk writes the start of a call to the second only.
 NOTHING = {"cost": "0", "price": "0", "margin": "0"}
 
 
@@ -153,7 +155,7 @@ def change(thing: Managed, **values: Any) -> dict[str, Any]:
 
 
 def tariff(plan: PricePlan, prefix: str, price: str, **values: Any) -> Tariff:
-    block = {"minimum_seconds": 30, "increment_seconds": 6, **values}
+    block = {"minimum_seconds": 30, "increment_seconds": 6, "valid_from": LONG_AGO, **values}
     return Tariff(price_plan_id=plan.id, prefix=prefix, price_per_minute=Decimal(price), **block)
 
 
@@ -171,7 +173,12 @@ def priced(carrier: Carrier, asterisk: Asterisk) -> Iterator[dict[Any, str]]:
         tariff(plan, "5511", "0.03"),
         tariff(plan, "44", "0.5"),
         tariff(inbound, OWN, "0.04", minimum_seconds=60),
-        ProviderTariff(provider_id=carrier.ids["provider"], prefix="5521", cost_per_minute=Decimal("0.05")),
+        ProviderTariff(
+            provider_id=carrier.ids["provider"],
+            prefix="5521",
+            cost_per_minute=Decimal("0.05"),
+            valid_from=LONG_AGO,
+        ),
     )
     acme = db.session.get_one(Customer, carrier.ids["acme"])
     second = db.session.get_one(Gateway, carrier.ids["second"])
