@@ -346,3 +346,25 @@ def test_what_the_last_days_came_to(viewer: FlaskClient) -> None:
         area, _, id = path.partition("/")
         assert f'href="/reports/cdr?{area[:-1]}_id={id}"' in page
         assert f'href="/reports/totals?by=day&amp;{area[:-1]}_id={id}"' in page
+
+
+@pytest.mark.parametrize("area", ["gateways", "providers"])
+def test_the_last_calls_of_a_gateway_and_of_its_provider(client: FlaskClient, area: str) -> None:
+    """Of the last thirty days: those of one that is idle would else be looked for among all calls there are."""
+    gateway, idle = things.gateway(), things.gateway("GW2", "10.0.0.2")
+    now = dt.datetime.now(dt.UTC)
+
+    def call(minutes: int, dst: str) -> None:
+        began = now - dt.timedelta(minutes=minutes)
+        things.call(began, gateway_id=gateway.id, provider_id=gateway.provider_id, dst=dst)
+
+    call(60 * 24 * 40, "550000000040")
+    for n in range(12):
+        call(n * 60 * 5, f"5511000000{n:02}")
+        call(n * 60 * 5 + 1, f"5522000000{n:02}")
+    busy, quiet = ((each.id, each.provider_id)[area == "providers"] for each in (gateway, idle))
+
+    page = client.get(f"/{area}/{busy}").text
+    shown = re.findall(r"55(?:11|22|00)0000000?[0-9]{2}", page)
+    assert shown == [f"55{code}000000{n:02}" for n in range(10) for code in (11, 22)], "the latest twenty"
+    assert "No calls yet" in client.get(f"/{area}/{quiet}").text

@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 
 from tests.conftest import Counting
 from tests.web import things
-from tests.web.html import alert, error_at, rows
+from tests.web.html import alert, error_at, filled_in, rows
 from webapp.accounts.models import AuditEntry
 from webapp.calls.models import Call
 from webapp.ext import db
@@ -276,8 +276,11 @@ def test_again_with_other_tolerances(client: FlaskClient, norte: Provider) -> No
     assert sums(page)[0].startswith("Equal 1")
     check = things.one(InvoiceCheck)
     assert (check.tolerance_seconds, check.tolerance_duration, check.tolerance_amount) == (5, 2, Decimal("0.02"))
-    page = client.post(f"{path}/read", data=again | {"tolerance_seconds": "601"}, follow_redirects=True).text
-    assert alert(page) == "Start may differ (s): Use 600 or less."
+    refused = client.post(f"{path}/read", data=again | {"tolerance_seconds": "601", "tolerance_amount": "7"})
+    assert refused.status_code == 422
+    assert error_at(refused.text, "tolerance_seconds") == "Use 600 or less."
+    assert filled_in(refused.text)["tolerance_amount"] == "7", "nothing that was typed is lost"
+    assert '<details class="mt-3" open>' in refused.text
 
 
 def test_a_clock_that_is_three_hours_ahead(client: FlaskClient, norte: Provider) -> None:

@@ -89,16 +89,21 @@ def show(id: uuid.UUID) -> Any:
         if not check.working:  # It is done: the page shows what came of it.
             return Response(headers={"HX-Refresh": "true"})
         return render_template("invoice_checks/_progress.html", check=check)
+    return _shown(check, _tolerances(check))
+
+
+def _shown(check: InvoiceCheck, form: SchemaForm[ToleranceSchema]) -> str:
+    """The page of a check, with the form to check it again."""
     ready = check.state == "ready"
     return render_template(
         "invoice_checks/show.html",
         check=check,
-        page=_lines(id).page() if ready else None,
+        page=_lines(check.id).page() if ready else None,
         sums=_sums(check),
         kinds=KINDS,
         what=BILL,
         hints=_hints(check) if ready else [],
-        form=_tolerances(check),
+        form=form,
         time_zones=time_zones(),
     )
 
@@ -162,13 +167,10 @@ def read(id: uuid.UUID) -> Any:
     """Once more: by what is stored now, and by other tolerances if some are sent."""
     check = db.get_or_404(InvoiceCheck, id)
     form, again = _tolerances(check), "time_zone" not in request.form
+    if not again and not form.validate():
+        return _shown(check, form), 422
     try:
-        if again or form.validate():
-            operations.check_again(check, **({} if again else form.valid.model_dump()))
-        else:
-            flash(
-                " ".join(f"{form[name].label.text}: {' '.join(form.errors[name])}" for name in form.errors), "warning"
-            )
+        operations.check_again(check, **({} if again else form.valid.model_dump()))
     except (NotNow, Unfit) as why:
         flash(str(why), "warning")
     return redirect(url_for(".show", id=id))
