@@ -9,8 +9,10 @@ from __future__ import annotations
 import datetime as dt
 import re
 from decimal import Decimal
+from functools import cache
 from zoneinfo import ZoneInfo
 
+from babel import Locale
 from babel.numbers import get_decimal_symbol
 from flask_babel import get_locale, get_timezone, gettext
 
@@ -88,7 +90,12 @@ def _marks() -> tuple[str, str]:
 
 
 def _point() -> str:
-    return get_decimal_symbol(get_locale() or "en")
+    return _point_of(get_locale())
+
+
+@cache
+def _point_of(locale: Locale | None) -> str:
+    return get_decimal_symbol(locale or "en")
 
 
 # ---- moments

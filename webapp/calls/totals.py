@@ -5,10 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from decimal import Decimal
-from operator import add, attrgetter, sub
+from operator import attrgetter, sub
 from typing import Any
 
 from psycopg2.errors import QueryCanceled
@@ -97,7 +97,7 @@ def period(values: Mapping[str, str], days: int = 0) -> Period:
 # ---- sums
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Totals:
     """What some calls come to."""
 
@@ -140,14 +140,19 @@ class Totals:
         return _tenths(100 * self.margin / self.price) if self.price else None
 
     def __add__(self, other: Totals) -> Totals:
-        return Totals(*map(add, _figures(self), _figures(other)))
+        return sum_of([self, other])
 
     def __sub__(self, other: Totals) -> Totals:
         return Totals(*map(sub, _figures(self), _figures(other)))
 
 
-# There may be thousands of lines to add up.
 _figures = attrgetter(*(field.name for field in fields(Totals)))
+
+
+def sum_of(several: Iterable[Totals]) -> Totals:
+    """What several come to together. (There may be thousands, so they are added figure by figure.)"""
+    figures: Iterable[Any] = zip(*map(_figures, several), strict=True)
+    return Totals(*map(sum, figures))
 
 
 def _tenths(value: Decimal) -> Decimal:

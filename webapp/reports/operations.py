@@ -95,7 +95,7 @@ class TooLong(NoSuch):
         self.days = days
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Line:
     """What the calls of one thing come to, and what those of the period before did. Days and hours are ISO 8601."""
 
@@ -149,8 +149,8 @@ def report(
         return None
     lines = _sorted(_lines(by, rows, period), sort or default_sort(by))
     count = len(lines) if top is None or by in SERIES else top
-    shown, others = lines[:count], sum((line.totals for line in lines[count:]), Totals())
-    without = total - sum((line.totals for line in shown), others)
+    shown, others = lines[:count], totals.sum_of(line.totals for line in lines[count:])
+    without = total - others - totals.sum_of(line.totals for line in shown)
     return Report(
         by=by,
         period=period,
@@ -249,9 +249,10 @@ def _sorted(lines: list[Line], sort: str) -> list[Line]:
     if not sort:
         return lines
     column = sort.removeprefix("-")
-    known = sorted((line for line in lines if line.value(column) is not None), key=lambda line: line.value("name"))
-    known.sort(key=lambda line: line.value(column), reverse=sort.startswith("-"))
-    return known + [line for line in lines if line.value(column) is None]
+    values = {line.thing: line.value(column) for line in lines}
+    known = sorted((line for line in lines if values[line.thing] is not None), key=lambda line: line.value("name"))
+    known.sort(key=lambda line: values[line.thing], reverse=sort.startswith("-"))
+    return known + [line for line in lines if values[line.thing] is None]
 
 
 def _compared(by: str, lines: list[Line], values: Mapping[str, str], period: Period) -> list[Line]:
