@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import math
 import re
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -24,6 +26,7 @@ from webapp import create_app
 from webapp.ext import db
 from webapp.monitoring import operations
 
+MONITORING = Path(__file__).parents[2] / "deploy" / "monitoring"
 TOKEN = "hush-hush-hush-hush"
 NOWHERE = "postgresql://nobody:nothing@127.0.0.1:9/nowhere"
 
@@ -254,3 +257,29 @@ def test_a_database_that_is_busy(stranger: FlaskClient, database_url: str, monke
     with held(database_url, "call_totals"):
         assert stranger.get("/metrics").status_code == 503
     assert stranger.get("/metrics").status_code == 200
+
+
+# ---- what comes along for Prometheus and Grafana
+
+
+@pytest.mark.parametrize("file", ["alerts.yml", "dashboard.json"])
+def test_rules_and_dashboard_name_what_there_is(stranger: FlaskClient, file: str) -> None:
+    _write("INSERT INTO nodes (name) VALUES ('here')")
+    source = (MONITORING / file).read_text()
+    asked = set(re.findall(r"\basterisk_admin_\w+", source))
+    found = _read(stranger)
+    assert len(asked) > 5
+    assert asked <= set(found)
+    labels = {name for samples in found.values() for pairs in samples for name, _ in pairs}
+    matched = re.findall(r'[{,](\w+)=\\*"', source)
+    assert set(matched) <= labels | {"job"}
+    assert set(re.findall(r"\bby ?\((\w+)\)", source)) <= labels
+    assert set(re.findall(r"{{ ?\$?(?:labels\.)?(\w+)", source)) <= labels | {"value"}
+
+
+def test_everything_there_is_is_on_the_dashboard(stranger: FlaskClient) -> None:
+    dashboard = json.loads((MONITORING / "dashboard.json").read_text())
+    ids = [panel["id"] for panel in dashboard["panels"]]
+    assert len(ids) == len(set(ids))
+    asked = " ".join(target["expr"] for panel in dashboard["panels"] for target in panel["targets"])
+    assert {name for name in _read(stranger) if not re.search(rf"\b{name}\b", asked)} == set()
