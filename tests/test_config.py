@@ -133,6 +133,7 @@ def test_all_that_is_wrong_is_named_at_once(environment: pytest.MonkeyPatch) -> 
         ("AMI_PORT", "hush-hush"),
         ("AMI_PORT", "0"),
         ("AMI_PORT", "65536"),
+        ("AGENT_HTTP_PORT", "-1"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_named_and_not_shown(

@@ -80,6 +80,7 @@ class AgentSettings(NodeSettings):
     ami_port: int = Field(default=5038, ge=1, le=65535)
     ami_username: str = "agent"
     ami_secret: SecretStr
+    agent_http_port: int = Field(default=0, ge=0, le=65535)  # Of /healthz and /readyz; 0: they are not answered.
     asterisk_spool_path: Path = Path("/var/spool/asterisk/outgoing")
     asterisk_journal_path: Path = Path("/var/log/asterisk/cdr-custom/journal.csv")
 
