@@ -51,6 +51,7 @@ def test_it_works(stranger: FlaskClient, counting: Counting) -> None:
     assert ready.content_type == "text/plain; charset=utf-8"
     assert ready.headers["Cache-Control"] == "no-store"
     assert len(statements) == 3
+    assert "statement_timeout" in statements[0]
     with counting() as statements:
         alive = stranger.get("/healthz")
     assert (alive.status_code, alive.json, statements) == (200, {"status": "ok"}, [])

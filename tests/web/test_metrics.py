@@ -172,6 +172,7 @@ def test_a_thousand_servers_are_no_more_statements(stranger: FlaskClient, counti
         found = _read(stranger)
     assert len(found["asterisk_admin_sync_owed"]) == 1000
     assert len(statements) == 4, statements
+    assert "statement_timeout" in statements[0]
 
 
 # ---- who may
