@@ -19,6 +19,7 @@ AREAS = (
     "profile",
     "users",
     "dashboard",
+    "monitoring",
     "customers",
     "payments",
     "extensions",
@@ -90,6 +91,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         MAX_CONTENT_LENGTH=1024 * 1024,
         API_RATE_LIMIT=settings.api_rate_limit,
         API_LOGIN_LIMIT=settings.api_login_limit,
+        METRICS_TOKEN=settings.metrics_token.get_secret_value(),
         WTF_CSRF_TIME_LIMIT=None,  # As long as the session: a form left open over lunch must still be saved.
         BABEL_DEFAULT_TIMEZONE="America/Sao_Paulo",
     )

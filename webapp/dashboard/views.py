@@ -1,4 +1,4 @@
-"""The start page, and the answer to whoever asks whether we live."""
+"""The start page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sqlalchemy import func, select, text
 
 from webapp.dashboard import operations
 from webapp.ext import db
-from webapp.permissions import permission, public
+from webapp.permissions import permission
 from webapp.settings.models import Node, OutboxEntry
 from webapp.unrated import operations as unrated
 
@@ -37,10 +37,3 @@ def index() -> Any:
         ).order_by(Node.name)
     ).all()
     return render_template("dashboard/index.html", counts=counts, nodes=nodes, unrated=unrated.count())
-
-
-@bp.get("/healthz")
-@public
-def healthz() -> Any:
-    """200 while the process serves; it asks nothing of the database."""
-    return {"status": "ok"}
