@@ -41,6 +41,7 @@ AREAS = (
     "realtime",
     "search",
     "settings",
+    "nodes",
     "dialling",
     "number_rules",
     "destination_lists",
