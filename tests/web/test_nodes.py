@@ -184,6 +184,7 @@ def test_only_news_are_announced(client: FlaskClient) -> None:
     assert client.get("/sync/badge", query_string={"shown": "All nodes up to date"}).status_code == 204
     owe("pbx1")
     answer = client.get("/sync/badge", query_string={"shown": "All nodes up to date"})
+    assert "Set-Cookie" not in answer.headers  # It would take back what another request puts there meanwhile.
     assert '<span id="badge-news" hx-swap-oob="innerHTML">1 change on its way to pbx1</span>' in answer.text
 
 

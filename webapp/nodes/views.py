@@ -1,4 +1,4 @@
-"""The nodes: how each is, and the badge of every page that says so in short."""
+"""The nodes: how each is, the badge of every page that says so in short, and what became of a save."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from flask_babel import gettext
 
 from webapp import store
 from webapp.forms import CHANGED_MEANWHILE
-from webapp.nodes import operations
+from webapp.nodes import operations, receipts
 from webapp.pages import saved
 from webapp.permissions import permission
 
 bp = Blueprint("nodes", __name__)
+bp.after_app_request(receipts.keep)
+bp.add_app_template_global(receipts.latest, "latest_receipt")
 
 
 @bp.get("/settings/nodes/")
@@ -58,3 +60,13 @@ def badge() -> Any:
     if shown == words:
         return "", 204
     return render_template("nodes/_badge.html", kind=kind, words=words, news=bool(shown))
+
+
+@bp.get("/sync/receipts/<request_id>")
+@permission("nodes.read")
+def receipt(request_id: str) -> Any:
+    """What the message after a save asks for every second; nothing if it says so already and more is to come."""
+    told = receipts.told(request_id)
+    if not told.settled and request.args.get("shown") == told.words:
+        return "", 204
+    return render_template("nodes/_receipt.html", told=told)
