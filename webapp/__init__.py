@@ -42,6 +42,7 @@ AREAS = (
     "realtime",
     "search",
     "settings",
+    "nodes",
     "dialling",
     "number_rules",
     "destination_lists",

@@ -36,6 +36,8 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     **{f"{area}.write": _WRITERS for area in _AREAS},
     "settings.read": _READERS,
     "settings.write": _ADMINS,
+    "nodes.read": _READERS,
+    "nodes.write": _ADMINS,
     "users.read": _ADMINS,
     "users.write": _ADMINS,
     "audit.read": _WRITERS,  # Who may change things may see who changed them.

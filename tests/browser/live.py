@@ -288,6 +288,7 @@ def every_page(site: Site) -> dict[str, str]:
             "customer-prepaid": f"/customers/{one(Customer, Customer.prepaid)}",
             "settings": "/settings/",
             "settings-edit": "/settings/edit",
+            "nodes": "/settings/nodes/",
             "users": "/users/",
             "users-nothing-found": "/users/?q=zzzz",
             "users-new": "/users/new",

@@ -42,6 +42,8 @@ MAY: dict[str, frozenset[str]] = {
     **{f"{area}.write": WRITERS for area in AREAS},
     "settings.read": EVERYBODY,
     "settings.write": ADMINS,
+    "nodes.read": EVERYBODY,
+    "nodes.write": ADMINS,
     "users.read": ADMINS,
     "users.write": ADMINS,
     "tokens.read": ADMINS,

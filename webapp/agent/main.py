@@ -58,10 +58,12 @@ class Agent:
                 self.woken.clear()
                 pause = TICK_SECONDS
                 try:
-                    await asyncio.to_thread(
+                    is_new = await asyncio.to_thread(
                         database.sign_in, self.engine, self.settings.node, self.ami.connected, self.detail
                     )
                     self.signed_in = time.monotonic()
+                    if is_new:
+                        self.started = ""
                     if time.monotonic() >= housekeeping_due:
                         housekeeping_due = time.monotonic() + HOUSEKEEPING_SECONDS
                         await asyncio.to_thread(self._keep_house)
