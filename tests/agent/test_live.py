@@ -20,7 +20,8 @@ INBOUND = {
     "GATEWAY_ID": GATEWAY,
     "PROVIDER_ID": PROVIDER,
     "NUMBER": "551140000001",
-    "CALLED": ACME,
+    "OWNER": ACME,
+    "DID": "551140000001",
 }
 OUTBOUND = {
     "CUSTOMER_ID": ACME,
@@ -84,12 +85,11 @@ class Looking:
 
     def __init__(self, engine: Engine, asterisk: FakeAmi, ami: Ami) -> None:
         self.engine, self.asterisk, self.ami = engine, asterisk, ami
-        self.calls: live.Calls = {}
 
     async def sees(self, *events: str) -> list[dict[str, Any]]:
         """The rows when Asterisk has these channels."""
         self.asterisk.answers["Status"] = channels(*events)
-        self.calls = await live.look(self.engine, "pbx1", self.ami, self.calls)
+        await live.look(self.engine, "pbx1", self.ami)
         return self.rows()
 
     def rows(self) -> list[dict[str, Any]]:
@@ -137,7 +137,8 @@ async def test_a_call_in(looking: Looking) -> None:
 
 @pytest.mark.parametrize(("verdict", "direction", "did"), [("internal", "internal", ""), ("did", "onnet", "5511")])
 async def test_calls_that_stay_in_the_house(looking: Looking, verdict: str, direction: str, did: str) -> None:
-    found = {"CUSTOMER_ID": ACME, "CALLED": BETA, "HASH(answer,verdict)": verdict, "HASH(answer,number)": "5511"}
+    found = {"CUSTOMER_ID": BETA, "OWNER": ACME, "DID": did, "HASH(answer,verdict)": verdict}
+    found["HASH(answer,number)"] = "5511"
     [row] = await looking.sees(channel(variables=found))
     assert (row["direction"], row["customer_id"], row["gateway_id"]) == (direction, ACME, None)
     assert (row["dst"], row["did"]) == ("5511", did)
@@ -170,17 +171,22 @@ async def test_it_is_answered_once_and_only_what_changed_is_written(looking: Loo
 
 
 async def test_a_call_that_was_sent_on_stays_who_it_was_to(looking: Looking) -> None:
-    await looking.sees(channel(variables=INBOUND))
-    sent_on = INBOUND | {"NUMBER": "552133330009", "FORWARDS": "1", "CUSTOMER_ID": ACME}
-    further = OUTBOUND | {"FORWARDS": "1", "CUSTOMER_ID": ACME}
+    sent_on = INBOUND | {"NUMBER": "552133330009", "CUSTOMER_ID": BETA}
+    further = OUTBOUND | {"CUSTOMER_ID": BETA}
     first, second = await looking.sees(channel(variables=sent_on), channel("pbx1-1795374522.3", variables=further))
-    assert (first["direction"], first["dst"]) == ("inbound", "551140000001")
-    assert (second["direction"], second["dst"]) == ("outbound", "552133330001")
+    assert (first["direction"], first["customer_id"], first["dst"]) == ("inbound", ACME, "551140000001")
+    assert (second["direction"], second["customer_id"], second["dst"]) == ("outbound", BETA, "552133330001")
+
+
+async def test_a_number_that_nobody_has(looking: Looking) -> None:
+    unknown = {name: INBOUND[name] for name in ("GATEWAY_ID", "PROVIDER_ID", "NUMBER")}
+    [row] = await looking.sees(channel(application="Playback", variables=unknown))
+    assert (row["customer_id"], row["dst"], row["did"]) == (None, "551140000001", "")
 
 
 async def test_a_hostile_caller_is_a_text(looking: Looking) -> None:
     name = "<script>'; DROP TABLE live_channels; -- =1+1 é"
-    [row] = await looking.sees(channel(variables=INBOUND | {"NUMBER": "1"}, CallerIDNum=name))
+    [row] = await looking.sees(channel(variables=INBOUND, CallerIDNum=name))
     assert row["src"] == name
 
 
@@ -208,6 +214,6 @@ async def test_an_asterisk_that_does_not_say_has_nothing_said_about_it(
     else:
         await asterisk.stop()
         await until(lambda: not looking.ami.connected)
-    assert await live.look(engine, "pbx1", looking.ami, looking.calls) == {}
+    await live.look(engine, "pbx1", looking.ami)
     assert looking.rows() == []
     assert read(engine, "SELECT node FROM live_nodes") == []

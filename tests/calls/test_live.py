@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from deploy.embedded.asterisk import Asterisk
-from tests.calls.conftest import DESK, RECEPTION, Carrier
+from tests.calls.conftest import DESK, Carrier
 from tests.calls.exchange import AgentProcess, query, until
+from webapp import store
+from webapp.extensions.models import Extension
+
+PHONE = ("office-489", "secret-of-489")  # One that no other test calls.
 
 NOW = """
     SELECT * FROM live_channels WHERE node IN (SELECT node FROM live_nodes WHERE looked_at > now() - interval '15 s')
@@ -89,14 +93,15 @@ def test_an_agent_that_comes_back_says_what_goes_on_and_nothing_else(carrier: Ca
 
 
 def test_a_phone_calls_a_phone(carrier: Carrier) -> None:
-    assert carrier.reception.register(*RECEPTION) == 200
-    with carrier.reception.ring(), carrier.desk.start_call("100", auth=DESK, hold=60) as calling:
+    store.save(Extension(customer_id=carrier.ids["office"], extension="489", secret=PHONE[1]))
+    assert carrier.reception.register(*PHONE) == 200
+    with carrier.reception.ring(), carrier.desk.start_call("489", auth=DESK, hold=60) as calling:
         [call] = going_on(carrier, "ringing")
-        assert (call.direction, call.dst, call.did) == ("internal", "office-100", "")
+        assert (call.direction, call.dst, call.did) == ("internal", "office-489", "")
         assert (call.customer_id, call.gateway_id) == (carrier.ids["office"], None)
         calling.hang_up()
         going_on(carrier)
-    carrier.reception.unregister(*RECEPTION)
+    carrier.reception.unregister(*PHONE)
 
 
 def test_a_call_that_was_sent_on_is_two(carrier: Carrier) -> None:
@@ -110,6 +115,7 @@ def test_a_call_that_was_sent_on_is_two(carrier: Carrier) -> None:
     ):
         inbound, outbound = sorted(going_on(carrier, "answered", "answered"), key=lambda call: str(call.direction))
         assert (inbound.direction, inbound.gateway_id) == ("inbound", carrier.ids["second"])
+        assert (inbound.dst, inbound.did) == ("551140009702", "551140009702")
         assert (outbound.direction, outbound.dst) == ("outbound", "552133340006")
         assert {inbound.customer_id, outbound.customer_id} == {carrier.ids["acme"]}
         assert outbound.gateway_id == carrier.ids["first"]

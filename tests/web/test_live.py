@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import uuid
 from typing import Any
 
@@ -182,3 +183,17 @@ def test_programs_get_the_same(client: FlaskClient, app: Any, carrier: dict[str,
     first = program.get("/live-calls/", limit=1).json
     following = program.get("/live-calls/", limit=1, cursor=first["next_cursor"]).json
     assert first["items"] + following["items"] == [ringing, answered]
+
+
+def test_the_dashboard_counts_them(client: FlaskClient, app: Any, carrier: dict[str, Any]) -> None:
+    looked()
+    looked("pbx2", 20)
+    call(9, 8, **carrier)
+    call(5, direction="inbound")
+    call(5, direction="internal")
+    call(5, node="pbx2")
+    stats = Program(app, "olga").get("/dashboard/stats").json
+    assert stats["calls_now"] == {"count": 3, "answered": 1, "inbound": 1, "outbound": 1}
+    page = client.get("/").text
+    cards = re.findall(r'class="card" href="([^"]+)">\s+<span.*?<span class="h2 num mb-0">(\d+)</span>', page, re.S)
+    assert cards[0] == ("/live/", "3")

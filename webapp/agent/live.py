@@ -9,7 +9,7 @@ import re
 import time
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 
 import structlog
 from sqlalchemy import Engine, text
@@ -30,9 +30,9 @@ VARIABLES = (
     "GATEWAY_ID",
     "PROVIDER_ID",
     "NUMBER",
-    "CALLED",
+    "OWNER",
+    "DID",
     "LEG",
-    "FORWARDS",
     "HASH(answer,verdict)",
     "HASH(answer,number)",
 )
@@ -73,7 +73,7 @@ _FORGET = (
 
 @dataclass(frozen=True)
 class Call:
-    """A row of live_channels, without what the database adds; and whether who was called has sent it on."""
+    """A row of live_channels, without what the database adds."""
 
     uniqueid: str
     direction: str
@@ -85,38 +85,29 @@ class Call:
     did: str
     state: str
     started_at: str
-    forwarded: bool
-
-
-Calls = dict[str, Call]
 
 
 async def watch(engine: Engine, node: str, ami: Ami) -> None:
-    """For ever. While it is not known what goes on, nothing is said to."""
-    calls: Calls = {}
+    """For ever."""
     pause = PAUSE_SECONDS / 4  # Until the link is there.
     while True:
         await asyncio.sleep(pause)
         began = time.monotonic()
         try:
-            calls = await look(engine, node, ami, calls)
+            await look(engine, node, ami)
         except DBAPIError as error:
             log.warning("live calls not written", reason=str(error.orig).strip().splitlines()[0])
         pause = max(PAUSE_SECONDS, SHARE * (time.monotonic() - began))
 
 
-async def look(engine: Engine, node: str, ami: Ami, before: Calls) -> Calls:
-    """Write down which calls go on now. `before` are those of the last look."""
+async def look(engine: Engine, node: str, ami: Ami) -> None:
+    """Write down which calls go on now, or that it is not known."""
     try:
         answer = await ami.call({"Action": "Status", "Variables": ",".join(VARIABLES)}, ANSWER_SECONDS)
-    except (AmiDown, AmiError) as error:
-        if before:
-            log.warning("live calls not known", reason=str(error))
+    except (AmiDown, AmiError):  # The link itself tells in the log that it is down.
         await asyncio.to_thread(forget, engine, node)
-        return {}
-    calls = {call.uniqueid: _as_it_was(call, before.get(call.uniqueid)) for call in _calls(answer)}
-    await asyncio.to_thread(write, engine, node, calls.values())
-    return calls
+    else:
+        await asyncio.to_thread(write, engine, node, _calls(answer))
 
 
 def write(engine: Engine, node: str, calls: Iterable[Call]) -> None:
@@ -145,36 +136,25 @@ def _call(message: Message) -> Call | None:
     uniqueid = message["Uniqueid"]
     began = re.search(r"([0-9]{1,10})\.[0-9]+$", uniqueid)
     found = _variables(message)
-    verdict = found.get("HASH(answer,verdict)", "")
-    # A gateway's first: what a call is, it stays, though who is called may send it on and become the customer.
-    inbound = bool(found.get("GATEWAY_ID"))
-    direction = "inbound" if inbound else DIRECTIONS.get(verdict)
+    inbound = "GATEWAY_ID" in found  # Asked first, for who is called may send the call on and be a customer, too.
+    direction = "inbound" if inbound else DIRECTIONS.get(found.get("HASH(answer,verdict)", ""))
     if state is None or began is None or direction is None:
         return None
-    gateway, provider = found.get("GATEWAY_ID"), found.get("PROVIDER_ID")
-    number = found.get("NUMBER", "") if inbound else found.get("HASH(answer,number)", "")
+    did, gateway, provider = found.get("DID", ""), found.get("GATEWAY_ID"), found.get("PROVIDER_ID")
     if direction == "outbound":
         _, gateway, provider, *_ = [*found.get("LEG", "").split(":"), "", ""]
     return Call(
         uniqueid=uniqueid,
         direction=direction,
-        customer_id=_id(found.get("CALLED") if inbound else found.get("CUSTOMER_ID")),
+        customer_id=_id(found.get("OWNER", found.get("CUSTOMER_ID"))),
         gateway_id=_id(gateway),
         provider_id=_id(provider),
         src=_number(message.get("CallerIDNum", "")),
-        dst=number,
-        did=number if found.get("CALLED") and direction in ("inbound", "onnet") else "",
+        dst=did or found.get("NUMBER" if inbound else "HASH(answer,number)", ""),
+        did=did,
         state=state,
         started_at=dt.datetime.fromtimestamp(int(began[1]), dt.UTC).isoformat(),
-        forwarded=bool(found.get("FORWARDS")),
     )
-
-
-def _as_it_was(call: Call, before: Call | None) -> Call:
-    """Sending a call on sets variables of its channel anew: it is still the call to whom it was to."""
-    if before is None or not call.forwarded:
-        return call
-    return replace(call, customer_id=before.customer_id, dst=before.dst, did=before.did)
 
 
 def _variables(message: Message) -> Mapping[str, str]:

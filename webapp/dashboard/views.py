@@ -21,6 +21,7 @@ bp = Blueprint("dashboard", __name__)
 def index() -> Any:
     stats = operations.stats()
     counts = {
+        "live.index": stats.calls_now.count,
         "customers.index": stats.customers,
         "extensions.index": stats.extensions,
         "dids.index": stats.dids.total,
