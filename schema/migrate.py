@@ -22,6 +22,7 @@ REPEATABLE = (
     "functions/call_requests.sql",
     "functions/tariffs.sql",
     "functions/rating.sql",
+    "functions/live.sql",
     "functions/prepaid.sql",
     "functions/landing.sql",
     "functions/relanding.sql",

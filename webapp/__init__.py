@@ -19,6 +19,7 @@ AREAS = (
     "profile",
     "users",
     "dashboard",
+    "live",
     "monitoring",
     "customers",
     "payments",

@@ -81,6 +81,7 @@ REPORTS = (
 )
 NAVIGATION = (
     Entry("dashboard.index", lazy_gettext("Dashboard"), "layout-dashboard"),
+    Entry("live.index", lazy_gettext("Live calls"), "phone-call"),
     Entry("customers.index", lazy_gettext("Customers"), "users"),
     Entry("extensions.index", lazy_gettext("Extensions"), "phone"),
     Entry("dids.index", lazy_gettext("DIDs"), "hash"),

@@ -52,6 +52,7 @@ MAY: dict[str, frozenset[str]] = {
     "extensions.reveal": WRITERS,
     "gateways.reveal": ADMINS,
     "simulator.read": EVERYBODY,
+    "live.read": EVERYBODY,
     "reports.read": EVERYBODY,
     "cdr.read": ADMINS,
     "unrated.read": EVERYBODY,

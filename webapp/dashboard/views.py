@@ -19,6 +19,7 @@ bp = Blueprint("dashboard", __name__)
 def index() -> Any:
     stats = operations.stats()
     counts = {
+        "live.index": stats.calls_now.count,
         "customers.index": stats.customers,
         "extensions.index": stats.extensions,
         "dids.index": stats.dids.total,
@@ -27,10 +28,3 @@ def index() -> Any:
         "routes.index": stats.routes,
     }
     return render_template("dashboard/index.html", counts=counts, nodes=nodes.states(), unrated=unrated.count())
-
-
-@bp.get("/healthz")
-@public
-def healthz() -> Any:
-    """200 while the process serves; it asks nothing of the database."""
-    return {"status": "ok"}
