@@ -8,6 +8,7 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, text
 
 HERE = Path(__file__).parent
@@ -21,6 +22,7 @@ REPEATABLE = (
     "functions/call_requests.sql",
     "functions/tariffs.sql",
     "functions/rating.sql",
+    "functions/live.sql",
     "functions/prepaid.sql",
     "functions/landing.sql",
     "functions/relanding.sql",
@@ -52,6 +54,17 @@ def downgrade(url: str, revision: str) -> None:
         command.downgrade(config, revision)
 
 
+def newest_revision() -> str | None:
+    """To which a database is brought by upgrade()."""
+    return ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(HERE))
+    return config
+
+
 def execute_file(connection: Connection, name: str) -> None:
     """Run one of our .sql files as it stands (no parameters, so a % or a colon means itself)."""
     connection.connection.cursor().execute((SQL / name).read_text())
@@ -60,8 +73,7 @@ def execute_file(connection: Connection, name: str) -> None:
 @contextmanager
 def _connection(url: str) -> Iterator[tuple[Connection, Config]]:
     """A transaction in which no other migration runs, and Alembic set up to use it."""
-    config = Config()
-    config.set_main_option("script_location", str(HERE))
+    config = _config()
     engine = create_engine(url)
     try:
         with engine.begin() as connection:

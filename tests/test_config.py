@@ -121,6 +121,10 @@ def test_all_that_is_wrong_is_named_at_once(environment: pytest.MonkeyPatch) -> 
         ("PROXIES", "6"),
         ("LOG_LEVEL", "hush-hush"),
         ("LOG_LEVEL", "info"),
+        ("METRICS_TOKEN", "hush-hush"),
+        ("METRICS_TOKEN", "hush-hush hush-hush"),
+        ("METRICS_TOKEN", "hush-hush-hush-hush\n"),
+        ("METRICS_TOKEN", "hush-hush=hush-hush"),
         ("NODE", "hush-hush!"),
         ("NODE", "a b"),
         ("NODE", ""),
@@ -129,6 +133,7 @@ def test_all_that_is_wrong_is_named_at_once(environment: pytest.MonkeyPatch) -> 
         ("AMI_PORT", "hush-hush"),
         ("AMI_PORT", "0"),
         ("AMI_PORT", "65536"),
+        ("AGENT_HTTP_PORT", "-1"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_named_and_not_shown(

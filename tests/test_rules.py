@@ -107,8 +107,10 @@ PUBLIC = {
     "accounts.language",
     "api.api_sign_in",
     "api.openapi",
-    "dashboard.healthz",
     "docs.at_the_api",
+    "monitoring.healthz",
+    "monitoring.metrics",  # It asks for a token of its own.
+    "monitoring.readyz",
 }
 
 

@@ -19,6 +19,8 @@ AREAS = (
     "profile",
     "users",
     "dashboard",
+    "live",
+    "monitoring",
     "customers",
     "payments",
     "extensions",
@@ -41,6 +43,7 @@ AREAS = (
     "realtime",
     "search",
     "settings",
+    "nodes",
     "dialling",
     "number_rules",
     "destination_lists",
@@ -90,6 +93,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         MAX_CONTENT_LENGTH=1024 * 1024,
         API_RATE_LIMIT=settings.api_rate_limit,
         API_LOGIN_LIMIT=settings.api_login_limit,
+        METRICS_TOKEN=settings.metrics_token.get_secret_value(),
         WTF_CSRF_TIME_LIMIT=None,  # As long as the session: a form left open over lunch must still be saved.
         BABEL_DEFAULT_TIMEZONE="America/Sao_Paulo",
     )

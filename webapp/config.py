@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -39,6 +40,13 @@ def _long_enough(key: SecretStr) -> SecretStr:
     return key
 
 
+def _bearer_token(token: SecretStr) -> SecretStr:
+    """What fits into an Authorization header; empty is none."""
+    if not re.fullmatch(r"([A-Za-z0-9._~+/-]{16,}=*)?", token.get_secret_value()):
+        raise ValueError("must have at least 16 characters, letters and digits")
+    return token
+
+
 class DatabaseSettings(BaseSettings):
     """What every part of the program needs. `.env.example` explains each setting."""
 
@@ -56,6 +64,7 @@ class Settings(DatabaseSettings):
     proxies: int = Field(default=0, ge=0, le=5)  # How many reverse proxies stand in front of the web process.
     api_rate_limit: int = Field(default=600, ge=1)  # Requests of one program in a minute.
     api_login_limit: int = Field(default=10, ge=1)  # Sign-ins from one address in a minute.
+    metrics_token: Annotated[SecretStr, AfterValidator(_bearer_token)] = SecretStr("")  # Empty: this machine only.
 
 
 class NodeSettings(DatabaseSettings):
@@ -71,6 +80,7 @@ class AgentSettings(NodeSettings):
     ami_port: int = Field(default=5038, ge=1, le=65535)
     ami_username: str = "agent"
     ami_secret: SecretStr
+    agent_http_port: int = Field(default=0, ge=0, le=65535)  # Of /healthz and /readyz; 0: they are not answered.
     asterisk_spool_path: Path = Path("/var/spool/asterisk/outgoing")
     asterisk_journal_path: Path = Path("/var/log/asterisk/cdr-custom/journal.csv")
 

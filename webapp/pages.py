@@ -66,6 +66,7 @@ SETTINGS = (
     Entry("settings.index", lazy_gettext("Company"), "settings"),
     Entry("dialling.index", lazy_gettext("Dialling"), "phone-outgoing"),
     Entry("destination_lists.index", lazy_gettext("Destination lists"), "ban"),
+    Entry("nodes.index", lazy_gettext("Nodes"), "server-2"),
     Entry("users.index", lazy_gettext("Users"), "user-shield"),
     Entry("audit.index", lazy_gettext("Audit log"), "history"),
     Entry("tokens.index", lazy_gettext("API tokens"), "key"),
@@ -80,6 +81,7 @@ REPORTS = (
 )
 NAVIGATION = (
     Entry("dashboard.index", lazy_gettext("Dashboard"), "layout-dashboard"),
+    Entry("live.index", lazy_gettext("Live calls"), "phone-call"),
     Entry("customers.index", lazy_gettext("Customers"), "users"),
     Entry("extensions.index", lazy_gettext("Extensions"), "phone"),
     Entry("dids.index", lazy_gettext("DIDs"), "hash"),

@@ -36,6 +36,8 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     **{f"{area}.write": _WRITERS for area in _AREAS},
     "settings.read": _READERS,
     "settings.write": _ADMINS,
+    "nodes.read": _READERS,
+    "nodes.write": _ADMINS,
     "users.read": _ADMINS,
     "users.write": _ADMINS,
     "audit.read": _WRITERS,  # Who may change things may see who changed them.
@@ -44,6 +46,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "extensions.reveal": _WRITERS,  # Secrets are shown to who sets up phones, and to nobody by the way.
     "gateways.reveal": _ADMINS,
     "simulator.read": _READERS,  # It changes nothing.
+    "live.read": _READERS,
     "reports.read": _READERS,
     "cdr.read": _ADMINS,  # The record of a call as Asterisk wrote it, beside what was made of it.
     "unrated.read": _READERS,

@@ -27,6 +27,8 @@ def register(app: Flask) -> None:
 
 def signed_out() -> Any:
     """What whoever is not signed in gets to see: the way to the sign-in, with what was typed if it was a form."""
+    if request.path.startswith("/sync/") and "HX-Request" in request.headers:
+        return "", 286  # A page asks by itself: it gets nothing, and asks no more.
     if answer := interrupted():
         return answer
     flash(login.login_message, login.login_message_category)

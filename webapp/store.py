@@ -14,6 +14,7 @@ from typing import Any, cast
 import psycopg2
 import sqlalchemy
 import structlog
+from flask import g, has_request_context
 from sqlalchemy import CursorResult, Delete, Executable, RowMapping, Update, and_, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import InstrumentedAttribute, RelationshipProperty, Session, aliased, with_parent
@@ -140,12 +141,12 @@ def bulk(
         session.execute(sqlalchemy.text("SET LOCAL statement_timeout = 0"))
         changed = work(session)
         session.flush()
-        if kind and changed:
-            _enqueue(session, _follow(session, kind, list(changed)))
+        receipt = Receipt(orders=_follow(session, kind, list(changed)) if kind and changed else [])
+        _enqueue(session, receipt.orders)
         if finish:
             finish(session)
         session.commit()
-        return Receipt()
+        return _handed_over(receipt)
 
     _guarded(in_full, alone=kind is not None)
 
@@ -286,7 +287,14 @@ def _finish(session: Session, changes: list[Change]) -> Receipt:
     session.commit()
     if changes:
         log.info("saved", rows=len(changes), orders=[f"{order.action} {order.object}".strip() for order in todo])
-    return Receipt(changes, todo)
+    return _handed_over(Receipt(changes, todo))
+
+
+def _handed_over(receipt: Receipt) -> Receipt:
+    """Keep the receipt for the answer to the request, if it tells of anything."""
+    if has_request_context() and (receipt.changes or receipt.orders):
+        g.setdefault("receipts", []).append(receipt)
+    return receipt
 
 
 def _follow(session: Session, kind: type[Managed], ids: list[uuid.UUID]) -> list[Order]:

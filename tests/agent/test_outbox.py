@@ -19,6 +19,7 @@ from webapp.agent.ami import Ami
 from webapp.agent.main import Agent
 from webapp.asterisk.reloads import Order
 from webapp.config import AgentSettings
+from webapp.nodes.operations import START_AFRESH
 
 CANARY = [
     "Response: Success\nActionID: {id}\nMessage: Command output follows\n"
@@ -193,6 +194,7 @@ TOLD = {
     "reload_qualify": ["reload res_pjsip.so"],
     "populate_identify": ["populate identify"],
     "reload_registrations": ["reload res_pjsip_outbound_registration.so"],
+    "start_afresh": AFRESH,
 }
 
 
@@ -524,6 +526,35 @@ async def test_an_asterisk_that_was_started_anew_begins_afresh(
     assert asterisk.told() == AFRESH * 2
 
 
+async def test_a_node_that_was_deleted_and_comes_back_begins_afresh(
+    agent: Agent, engine: Engine, asterisk: Asterisk
+) -> None:
+    """Nobody kept for it what was saved meanwhile."""
+    await until(lambda: agent.started)
+    await until(lambda: asterisk.told() == AFRESH)
+
+    write(engine, "DELETE FROM nodes WHERE name = 'pbx1'")
+    await until(lambda: asterisk.told() == AFRESH * 2)
+
+    assert read(engine, "SELECT enabled FROM nodes WHERE name = 'pbx1'") == [(True,)]
+
+
+async def test_to_begin_afresh_comes_first_and_stays_owed_until_it_succeeds(
+    engine: Engine, ami: Ami, asterisk: Asterisk
+) -> None:
+    owe(engine, "expire_auth x", START_AFRESH)
+    asterisk.answers["Command"] = NO_CANARY
+    with pytest.raises(outbox.DatabaseAway):
+        await outbox.deliver(engine, "pbx1", ami)
+    assert asterisk.told() == []
+    assert owed(engine) == ["expire_auth x", "start_afresh"]
+
+    asterisk.answers["Command"] = CANARY
+    assert await outbox.deliver(engine, "pbx1", ami)
+    assert asterisk.told() == [*AFRESH, "expire auth x"]
+    assert owed(engine) == []
+
+
 async def test_to_begin_afresh_is_tried_until_it_succeeds(
     engine: Engine, url: str, asterisk: Asterisk, agent: Agent
 ) -> None:
@@ -699,10 +730,10 @@ async def test_it_leaves_no_connection_behind(url: str, engine: Engine) -> None:
 def test_a_node_enters_the_books_when_it_first_signs_in(engine: Engine) -> None:
     assert database.is_up(engine, "new") == (False, "No agent has ever signed in for new.")
 
-    database.sign_in(engine, "new", False, "not connected yet")
+    assert database.sign_in(engine, "new", False, "not connected yet")
     assert database.is_up(engine, "new") == (False, "Asterisk on new is away: not connected yet.")
 
-    database.sign_in(engine, "new", True, "")
+    assert not database.sign_in(engine, "new", True, "")
     assert database.is_up(engine, "new") == (True, "new is up.")
     assert read(engine, "SELECT enabled, asterisk_up, detail FROM nodes WHERE name = 'new'") == [(True, True, "")]
 

@@ -26,7 +26,7 @@ def test_it_counts(api: Program, viewer: Program, nobody: Program, counting: Cou
     viewer.get("/providers/")  # The first request of a minute lets old counts go besides.
     with counting() as statements:
         answer = viewer.get("/dashboard/stats")
-    assert len(statements) == 4, "who it is, how often it asked, the time zone, the numbers"
+    assert len(statements) == 5, "who it is, how often it asked, the time zone, the numbers, the calls now"
     assert answer.json == {
         "customers": 1,
         "extensions": 1,
@@ -35,6 +35,7 @@ def test_it_counts(api: Program, viewer: Program, nobody: Program, counting: Cou
         "routes": 0,
         "dids": {"available": 3, "reserved": 0, "allocated": 0, "quarantine": 0, "blocked": 1},
         "calls_today": {"count": 2, "answered": 1, "minutes": "1.5", "cost": "0.10000000", "price": "0.25000000"},
+        "calls_now": {"count": 0, "answered": 0, "inbound": 0, "outbound": 0},
     }
 
 

@@ -196,9 +196,22 @@ UNION ALL SELECT 'pbx1', 'the day before', NULL, '', 'long', '0', '', 'sense', '
 """
 
 
+# Calls that go on, as the agent of a node writes them, which will not have been away when the page is looked at.
+LIVE = """
+INSERT INTO live_nodes VALUES ('pbx1', now() + interval '1 day');
+INSERT INTO live_channels
+SELECT 'pbx1', n::text, (ARRAY['outbound', 'inbound', 'internal'])[1 + n % 3], c.id, g.id, g.provider_id,
+    '551140001001', '5511940001234', '', CASE WHEN n % 4 > 0 THEN 'answered' ELSE 'ringing' END,
+    now() - n * interval '17 s', CASE WHEN n % 4 > 0 THEN now() - n * interval '15 s' END
+FROM generate_series(1, 12) n, (SELECT id FROM customers ORDER BY code LIMIT 1) c,
+    (SELECT id, provider_id FROM gateways ORDER BY name LIMIT 1) g
+"""
+
+
 def record_calls() -> None:
-    """As Asterisk does, when they end."""
+    """As Asterisk does, when they end; and those that go on."""
     db.session.execute(text(CDRS))
+    db.session.execute(text(LIVE))
     db.session.commit()
 
 
@@ -288,6 +301,7 @@ def every_page(site: Site) -> dict[str, str]:
             "customer-prepaid": f"/customers/{one(Customer, Customer.prepaid)}",
             "settings": "/settings/",
             "settings-edit": "/settings/edit",
+            "nodes": "/settings/nodes/",
             "users": "/users/",
             "users-nothing-found": "/users/?q=zzzz",
             "users-new": "/users/new",
@@ -353,6 +367,8 @@ def every_page(site: Site) -> dict[str, str]:
             "audit-nothing-found": "/audit/?who=nobody",
             "dids-allocate-many": "/dids/allocate",
             "dids-deallocate-many": "/dids/deallocate",
+            "live": "/live/",
+            "live-nothing-found": "/live/?q=zzzz",
             "reports": "/reports/",
             **{
                 f"reports-{by}": f"/reports/totals?by={by}"

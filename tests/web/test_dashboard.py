@@ -14,13 +14,13 @@ from webapp.ext import db
 
 def test_it_works(client: FlaskClient) -> None:
     page = client.get("/").text
-    assert _counts(page) == ["0"] * 6
+    assert _counts(page) == ["0"] * 7
     assert "A server appears here when its agent first starts." in page
 
     things.route("Brazil")
     things.extension(things.office("acme"))
     things.dids(count=3)
-    assert _counts(client.get("/").text) == ["1", "1", "3", "2", "1", "1"]
+    assert _counts(client.get("/").text) == ["0", "1", "1", "3", "2", "1", "1"]
 
 
 def test_a_server_says_how_it_is(client: FlaskClient) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import psycopg2
 import structlog
 from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT
-from sqlalchemy import Engine, create_engine, func, select, text
+from sqlalchemy import Engine, create_engine, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from webapp.settings.models import Node
@@ -97,12 +97,18 @@ class Listener:
             self._woken.set()
 
 
-def sign_in(engine: Engine, node: str, asterisk_up: bool, detail: str) -> None:
-    """Say that this node's agent lives, and whether its Asterisk does. The first time, the node enters the books."""
+def sign_in(engine: Engine, node: str, asterisk_up: bool, detail: str) -> bool:
+    """Say that this node's agent lives, and whether its Asterisk does. The first time, the node enters the books.
+
+    True: it was not in them, perhaps because it was deleted, so it has not been told of what was saved until now.
+    """
     values = {"seen_at": func.clock_timestamp(), "asterisk_up": asterisk_up, "detail": detail}
     with engine.begin() as connection:
+        if connection.execute(update(Node).where(Node.name == node).values(values)).rowcount:
+            return False
         statement = insert(Node).values(name=node, **values)
         connection.execute(statement.on_conflict_do_update(index_elements=[Node.name], set_=values))
+        return True
 
 
 def keep_partitions(engine: Engine) -> None:

@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
-from webapp.agent import database, journal, outbox
+from webapp.agent import database, health, journal, live, outbox
 from webapp.agent.ami import Ami, AmiDown, AmiError
 from webapp.config import AgentSettings
 
@@ -20,6 +20,7 @@ log = structlog.get_logger()
 TICK_SECONDS = 5.0  # How often to sign in, and to look for work in case a notice was lost.
 RETRY_SECONDS = 1.0  # How soon to try again what failed.
 HOUSEKEEPING_SECONDS = 3600.0
+ALIVE_SECONDS = 15.0  # So long after it last signed in, a node counts as there.
 BOOKS_SECONDS = 300.0  # How often to look whether every call is in the books.
 
 
@@ -32,6 +33,7 @@ class Agent:
         self.woken = asyncio.Event()
         self.database_back = asyncio.Event()
         self.detail = "not connected yet"
+        self.signed_in = -ALIVE_SECONDS  # When, by a clock that nobody sets.
         self.started = ""  # When the Asterisk that we know the caches of was started.
         self.ami = Ami(
             settings.ami_host,
@@ -45,9 +47,11 @@ class Agent:
     async def run(self) -> None:
         """For ever. Only cancelling it ends it."""
         listener = database.Listener(self.settings.database_url, self.woken, self.database_back)
-        tasks = [asyncio.create_task(listener.run()), asyncio.create_task(self._keep_books())]
+        watching = live.watch(self.engine, self.settings.node, self.ami)
+        tasks = [asyncio.create_task(work) for work in (listener.run(), self._keep_books(), watching)]
         for task in tasks:
             task.add_done_callback(_tell_of_its_end)
+        server = await self._serve()
         self.ami.start()
         housekeeping_due = 0.0
         try:
@@ -55,9 +59,12 @@ class Agent:
                 self.woken.clear()
                 pause = TICK_SECONDS
                 try:
-                    await asyncio.to_thread(
+                    is_new = await asyncio.to_thread(
                         database.sign_in, self.engine, self.settings.node, self.ami.connected, self.detail
                     )
+                    self.signed_in = time.monotonic()
+                    if is_new:
+                        self.started = ""
                     if time.monotonic() >= housekeeping_due:
                         housekeeping_due = time.monotonic() + HOUSEKEEPING_SECONDS
                         await asyncio.to_thread(self._keep_house)
@@ -73,7 +80,28 @@ class Agent:
         finally:
             for task in tasks:
                 task.cancel()
+            if server:
+                server.close()
             self.ami.close()
+
+    async def _serve(self) -> asyncio.Server | None:
+        """Answer whoever watches us, if that is wished. That the port is taken stops no call, nor does it stop us."""
+        port = self.settings.agent_http_port
+        if not port:
+            return None
+        try:
+            return await health.serve(port, self.checks)
+        except OSError as error:
+            log.error("health port not opened", port=port, reason=str(error))
+            return None
+
+    def checks(self) -> dict[str, str]:
+        """What we need for our work, each with what is wrong with it; empty: nothing."""
+        away = time.monotonic() - self.signed_in > ALIVE_SECONDS
+        return {
+            "database": f"not signed in for {ALIVE_SECONDS:.0f} seconds" if away else "",
+            "asterisk": "" if self.ami.connected else "away",
+        }
 
     async def _work(self) -> bool:
         """What this node's Asterisk is owed. False: something failed and should be tried again soon."""

@@ -29,6 +29,7 @@ ACTIONS: dict[str, Callable[[str], list[Action]]] = {
     "reload_qualify": lambda _: [{"Action": "Reload", "Module": "res_pjsip.so"}],
     "populate_identify": lambda _: [{"Action": "SorceryMemoryCachePopulate", "Cache": "identify"}],
     "reload_registrations": lambda _: [{"Action": "Reload", "Module": "res_pjsip_outbound_registration.so"}],
+    "start_afresh": lambda _: [],  # deliver() does it.
 }
 
 # Asterisk takes a database that does not answer for an empty table: these would then forget everything they know.
@@ -56,9 +57,14 @@ def _read(kind: str, name: str) -> Action:
 
 
 async def deliver(engine: Engine, node: str, ami: Ami) -> bool:
-    """Carry out what is owed and mark exactly that as done. False: something failed and is still owed."""
+    """Carry out what is owed and mark exactly that as done. False: something failed and is still owed.
+
+    A node that was out of service has missed it does not know what: it is owed to start afresh, which comes first.
+    """
     while entries := await asyncio.to_thread(_owed, engine, node):
         orders = _folded(entries)
+        if Order("start_afresh") in orders:
+            await start_afresh(engine, node, ami)
         failed = await _carry_out_all(ami, orders)
         done = [entry_id for order, ids in orders.items() if order not in failed for entry_id in ids]
         owed: dict[str, list[int]] = {}

@@ -15,6 +15,8 @@ from webapp.dids.models import STATUSES, Did
 from webapp.ext import db
 from webapp.extensions.models import Extension
 from webapp.gateways.models import Gateway
+from webapp.live import operations as live
+from webapp.live.operations import CallsNow
 from webapp.providers.models import Provider
 from webapp.routes.models import Route
 
@@ -44,7 +46,7 @@ class CallsToday(BaseModel):
 
 
 class Stats(BaseModel):
-    """How many there are of everything, and what was said today."""
+    """How many there are of everything, what was said today, and what goes on now."""
 
     customers: int
     extensions: int
@@ -53,10 +55,11 @@ class Stats(BaseModel):
     routes: int
     dids: Dids
     calls_today: CallsToday
+    calls_now: CallsNow
 
 
 def stats() -> Stats:
-    """All numbers in one statement."""
+    """All numbers in two statements."""
     kinds = {
         "customers": Customer,
         "extensions": Extension,
@@ -77,4 +80,4 @@ def stats() -> Stats:
     today_calls = calls.subquery()
     numbers = select(*counts, dids, today_calls).select_from(dids.join(today_calls, true()))  # One row each.
     found: dict[str, Any] = dict(db.session.execute(numbers).mappings().one())
-    return Stats(dids=Dids(**found), calls_today=CallsToday(**found), **found)
+    return Stats(dids=Dids(**found), calls_today=CallsToday(**found), calls_now=live.calls_now(), **found)

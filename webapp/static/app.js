@@ -23,12 +23,30 @@ const messages = document.getElementById("messages");
 messages?.replaceChildren(...messages.children);
 
 // On a narrow screen a row becomes a card, whose lines need the words that head the columns.
-for (const table of document.querySelectorAll(".card-table")) {
-  const words = [...table.tHead.rows[0].cells].map((cell) => cell.textContent.trim());
-  for (const row of table.tBodies[0].rows) {
-    for (const cell of row.cells) cell.dataset.label = words[cell.cellIndex];
+const label = () => {
+  for (const table of document.querySelectorAll(".card-table")) {
+    const words = [...table.tHead.rows[0].cells].map((cell) => cell.textContent.trim());
+    for (const row of table.tBodies[0].rows) {
+      for (const cell of row.cells) cell.dataset.label = words[cell.cellIndex];
+    }
   }
-}
+};
+label();
+document.addEventListener("htmx:afterSwap", label);
+
+// What is live stays as it is while nobody sees it, and while the keyboard is in it: its links would be others.
+document.addEventListener("htmx:beforeRequest", (event) => {
+  const live = event.target.closest("[data-live]");
+  if (live && (document.hidden || live.matches(":focus-within"))) event.preventDefault();
+});
+// Where another page answers, the sign-in, whoever looks shall see it.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const asked = new URL(event.detail.pathInfo.finalRequestPath, location.href).pathname;
+  if (event.target.closest("[data-live]") && new URL(event.detail.xhr.responseURL).pathname !== asked) {
+    event.preventDefault();
+    location.reload();
+  }
+});
 
 // Fields that only concern some are there for those. With an error they are shown to all.
 for (const group of document.querySelectorAll("[data-only-if]")) {

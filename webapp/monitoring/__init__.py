@@ -1,0 +1,1 @@
+"""What monitoring systems ask of the web: health, readiness and metrics."""
