@@ -81,12 +81,16 @@ def checked(client: FlaskClient, content: str | bytes, provider: Provider, **val
 
 def sums(page: str) -> list[str]:
     """What was found: a line for each kind, and the total."""
-    return rows(page.partition("</section>")[0])
+    return rows(card(page)[0])
 
 
 def lines(page: str) -> list[str]:
     """The lines below it."""
-    return rows(page.partition("</section>")[2].partition("<summary")[0])
+    return rows(card(page)[2].partition("<summary")[0])
+
+
+def card(page: str) -> tuple[str, str, str]:
+    return page.partition('<section class="card')[2].partition("</section>")
 
 
 BILL = HEAD + (
