@@ -10,7 +10,7 @@ from webapp.extensions.models import Extension
 from webapp.gateways.models import Gateway
 from webapp.imports.models import DidLine, Import, ImportChange, ImportFile, TariffLine
 from webapp.invoice_checks.models import InvoiceCheck, InvoiceLine
-from webapp.live.models import LiveCall, LiveNode
+from webapp.live.models import LiveCall, LiveContact, LiveNode, LiveRegistration
 from webapp.payments.models import Payment, Reservation
 from webapp.providers.models import Provider
 from webapp.reratings.models import Rerating, ReratingCustomer
@@ -41,7 +41,9 @@ __all__ = [
     "JournalDay",
     "KnownAddress",
     "LiveCall",
+    "LiveContact",
     "LiveNode",
+    "LiveRegistration",
     "Node",
     "NumberRule",
     "OutboxEntry",

@@ -45,7 +45,7 @@ def test_it_works(client: FlaskClient) -> None:
     page = client.post("/customers/new", data=TRUNK, follow_redirects=True).text
     assert alert(page) == "Customer Padaria Central saved."
     assert facts(page)["Trunk addresses"] == "10.1.0.1"
-    assert rows(client.get("/customers/").text) == ["padaria Padaria Central Trunk 10.1.0.1 Enabled"]
+    assert rows(client.get("/customers/").text) == ["padaria Padaria Central Trunk 10.1.0.1 0 Enabled"]
     assert things.asterisk("SELECT contact FROM asterisk.ps_aors") == "sip:10.1.0.1:5060"
     assert client.post("/customers/new", data=OFFICE).status_code == 302
 
@@ -57,8 +57,8 @@ def test_it_works(client: FlaskClient) -> None:
     page = client.post(f"/customers/{customer.id}/edit", data=changed, follow_redirects=True).text
     assert facts(page)["State"] == "Disabled"
     assert rows(client.get("/customers/").text) == [
-        "acme Acme Ltda Extensions Enabled",
-        "padoca Padaria Central Trunk 10.1.0.1, 10.1.1.0/24 Disabled",
+        "acme Acme Ltda Extensions 0 Enabled",
+        "padoca Padaria Central Trunk 10.1.0.1, 10.1.1.0/24 0 Disabled",
     ]
     assert things.asterisk("SELECT contact FROM asterisk.ps_aors WHERE id = 'trunk-padoca'") == "sip:10.1.0.1:5080"
 

@@ -71,7 +71,7 @@ def _call(customer: Customer, n: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "most"), [(_customer, 12), (_provider, 16), (_gateway, 11), (_extension, 6), (_did, 6)]
+    ("make", "most"), [(_customer, 16), (_provider, 16), (_gateway, 15), (_extension, 9), (_did, 6)]
 )
 def test_what_a_page_costs_does_not_depend_on_how_much_belongs_to_it(
     client: FlaskClient, counting: Counting, monkeypatch: pytest.MonkeyPatch, make: Callable[[int], str], most: int

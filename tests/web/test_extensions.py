@@ -37,7 +37,7 @@ def test_it_works(client: FlaskClient, acme: Customer) -> None:
 
     page = client.post("/extensions/new", data=valid(acme), follow_redirects=True).text
     assert alert(page) == "Extension acme-100 saved."
-    assert rows(client.get("/extensions/").text) == ["acme-100 Customer acme 100 Alice Enabled"]
+    assert rows(client.get("/extensions/").text) == ["acme-100 Customer acme 100 Alice Not known Enabled"]
     assert _callerid("acme-100") == '"Alice" <100>'
 
     extension = things.one(Extension)
@@ -46,7 +46,7 @@ def test_it_works(client: FlaskClient, acme: Customer) -> None:
     changed = filled_in(page) | {"extension": "200", "name": "Bob, o (outro)"}
     page = client.post(f"/extensions/{extension.id}/edit", data=changed, follow_redirects=True).text
     assert facts(page)["SIP user"] == "acme-200"
-    assert rows(client.get("/extensions/").text) == ["acme-200 Customer acme 200 Bob, o (outro) Enabled"]
+    assert rows(client.get("/extensions/").text) == ["acme-200 Customer acme 200 Bob, o (outro) Not known Enabled"]
     assert _callerid("acme-200") == '"Bob, o (outro)" <200>'
 
     for q in ("200", "bob", "acme", "Customer"):

@@ -48,7 +48,9 @@ def test_it_works(client: FlaskClient) -> None:
     page = client.post("/gateways/new", data=data, follow_redirects=True).text
     assert alert(page) == "Gateway GW_SP saved."
     assert facts(page)["Further source addresses"] == "10.0.1.0/24, 10.0.2.1"
-    assert rows(client.get("/gateways/").text) == ["GW_SP Sul 10.0.0.1:5060 UDP IP address g729, alaw Enabled"]
+    assert rows(client.get("/gateways/").text) == [
+        "GW_SP Sul 10.0.0.1:5060 UDP IP address g729, alaw Not known 0 Enabled"
+    ]
     assert _endpoint("gateway-GW_SP") == "!all,g729,alaw"
 
     gateway = things.one(Gateway)
@@ -58,7 +60,7 @@ def test_it_works(client: FlaskClient) -> None:
     data |= {"name": "GW_RJ", "transport": "tcp", "port": "5062"}
     page = client.post(f"/gateways/{gateway.id}/edit", data=data, follow_redirects=True).text
     assert facts(page)["Address"] == "10.0.0.1:5062 TCP"
-    assert rows(client.get("/gateways/").text) == ["GW_RJ Sul 10.0.0.1:5062 TCP IP address g729, alaw Disabled"]
+    assert rows(client.get("/gateways/").text) == ["GW_RJ Sul 10.0.0.1:5062 TCP IP address g729, alaw 0 Disabled"]
     assert _endpoint("gateway-GW_SP") is None
 
     for q in ("gw_rj", "10.0.0.1", "sul"):

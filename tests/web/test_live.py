@@ -8,6 +8,7 @@ import uuid
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
@@ -16,7 +17,7 @@ from tests.conftest import Counting
 from tests.web import things
 from tests.web.html import rows
 from webapp.ext import db
-from webapp.live.models import LiveCall, LiveNode
+from webapp.live.models import LiveCall, LiveContact, LiveNode, LiveRegistration
 
 
 def ago(seconds: float) -> dt.datetime:
@@ -197,3 +198,85 @@ def test_the_dashboard_counts_them(client: FlaskClient, app: Any, carrier: dict[
     page = client.get("/").text
     cards = re.findall(r'class="card" href="([^"]+)">\s+<span.*?<span class="h2 num mb-0">(\d+)</span>', page, re.S)
     assert cards[0] == ("/live/", "3")
+
+
+# ---- what is seen of phones, gateways and PBXs
+
+
+def contact(thing: Any, state: str = "reachable", **values: Any) -> None:
+    """A node sees a thing, as an agent writes it."""
+    made = {"node": "pbx1", "aor": str(thing.id), "uri": "sip:10.0.0.5", "since": ago(60), **values}
+    db.session.add(LiveContact(thing_id=thing.id, state=state, **made))
+    db.session.commit()
+
+
+def test_where_a_phone_is_registered(client: FlaskClient) -> None:
+    acme = things.office("acme")
+    here, away = things.extension(acme, "100"), things.extension(acme, "101")
+    looked()
+    contact(here, "unchecked", address="203.0.113.9:5062", user_agent="Yealink <T46>")
+    assert [row.partition("acme ")[2] for row in rows(client.get("/extensions/").text)] == [
+        "100 Registered 203.0.113.9:5062 Yealink <T46> Enabled",
+        "101 Not registered Enabled",
+    ]
+    assert "203.0.113.9:5062" in client.get(f"/extensions/{here.id}").text
+    assert "Not registered" in client.get(f"/extensions/{away.id}").text
+    assert len(rows(client.get("/extensions/?registered=true").text)) == 1
+    assert rows(client.get("/extensions/?registered=false").text)[0].startswith("acme-101")
+
+
+def test_whether_gateways_answer_and_how_we_are_registered(client: FlaskClient) -> None:
+    fine, down = things.gateway("fine", "10.0.0.1"), things.gateway("down", "10.0.0.2")
+    things.gateway("other", "10.0.0.3")
+    looked("pbx1")
+    looked("pbx2")
+    contact(fine, rtt=12.3)
+    contact(fine, "unreachable", node="pbx2")
+    contact(down, "unreachable")
+    db.session.add(
+        LiveRegistration(node="pbx1", name="gateway-fine", thing_id=fine.id, state="rejected", since=ago(60))
+    )
+    db.session.commit()
+    page = client.get("/gateways/").text
+    words = {row.split()[0]: row for row in rows(page)}
+    assert "Answers in 12.3 ms pbx1 Does not answer since" in words["fine"]
+    assert "Registration rejected pbx1, since" in words["fine"]
+    assert "Does not answer" in words["down"]
+    assert "pbx" not in words["down"]
+    assert "Not seen yet" in words["other"]
+    assert [row.split()[0] for row in rows(client.get("/gateways/?sort=-connection").text)][2] == "other"
+    assert len(rows(client.get("/gateways/?connection=unreachable").text)) == 2
+    assert "Answers in 12.3 ms" in client.get(f"/gateways/{fine.id}").text
+
+
+def test_how_many_calls_go_on_of_how_many_there_may_be(client: FlaskClient, carrier: dict[str, Any]) -> None:
+    looked()
+    acme = things.trunk("many", "10.1.0.9", max_channels=10)
+    call(**carrier | {"customer_id": acme.id})
+    call(**carrier | {"customer_id": acme.id})
+    call(**carrier | {"customer_id": acme.id, "node": "pbx9"})  # Nobody watches that node.
+    assert " 2 of 10 Enabled" in rows(client.get("/customers/?q=many").text)[0]
+    assert "2 of 10" in client.get(f"/customers/{acme.id}").text
+    assert " 2 Enabled" in rows(client.get("/gateways/").text)[0]
+
+
+def test_nothing_is_said_of_a_node_that_nobody_watches(client: FlaskClient) -> None:
+    phone = things.extension(things.office("acme"))
+    looked(seconds=60)
+    contact(phone)
+    [row] = rows(client.get("/extensions/").text)
+    assert row.endswith("Not known Enabled")
+
+
+def test_programs_are_told_who_is_where(client: FlaskClient, app: Flask) -> None:
+    program = Program(app, "olga")
+    phone = things.extension(things.office("acme"))
+    looked()
+    contact(phone, aor="acme-100", address="203.0.113.9:5062", rtt=4.5)
+    db.session.add(LiveRegistration(node="pbx1", name="gateway-x", state="registered", since=ago(60)))
+    db.session.commit()
+    [found] = program.get("/live-contacts/?q=acme").json["items"]
+    assert (found["thing_id"], found["address"], found["rtt"]) == (str(phone.id), "203.0.113.9:5062", "4.5")
+    assert program.get("/live-contacts/?state=unreachable").json["items"] == []
+    [found] = program.get("/live-registrations/").json["items"]
+    assert (found["name"], found["state"], found["thing_id"]) == ("gateway-x", "registered", None)

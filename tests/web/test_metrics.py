@@ -113,6 +113,45 @@ def test_the_calls_of_today(stranger: FlaskClient) -> None:
     assert 'asterisk_admin_cost_today{direction="outbound"} 0.00000012\n' in answer
 
 
+def _live() -> None:
+    """Calls, a gateway and a phone at a node that is watched, and at one that is not."""
+    gateway, phone = things.gateway("GW"), things.extension(things.office())
+    _write("INSERT INTO live_nodes (node, looked_at) VALUES ('pbx1', now()), ('pbx2', now() - interval '1 minute')")
+    _write(
+        "INSERT INTO live_channels (node, uniqueid, direction, state, started_at) VALUES"
+        " ('pbx1', '1', 'inbound', 'ringing', now()), ('pbx1', '2', 'inbound', 'answered', now()),"
+        " ('pbx2', '3', 'inbound', 'ringing', now())"
+    )
+    _write(
+        "INSERT INTO live_contacts (node, aor, uri, thing_id, state, rtt, since) VALUES"
+        " ('pbx1', 'g', 'sip:1', :gateway, 'reachable', 12.5, now()),"
+        " ('pbx1', 'p', 'sip:2', :phone, 'unchecked', NULL, now()),"
+        " ('pbx2', 'g', 'sip:1', :gateway, 'unreachable', NULL, now())",
+        gateway=gateway.id,
+        phone=phone.id,
+    )
+    _write(
+        "INSERT INTO live_registrations (node, name, thing_id, state, since)"
+        " VALUES ('pbx1', 'g', :gateway, 'rejected', now())",
+        gateway=gateway.id,
+    )
+
+
+def test_what_goes_on_now_and_who_is_there(stranger: FlaskClient) -> None:
+    _live()
+    found = _read(stranger)
+    node = ("node", "pbx1")
+    calls = found["asterisk_admin_calls_now"]
+    assert len(calls) == 4, "the directions of the node that is watched"
+    assert calls[node, ("direction", "inbound")] == 2
+    assert calls[node, ("direction", "outbound")] == 0
+    which = (node, ("gateway", "GW"))
+    assert found["asterisk_admin_gateway_up"] == {which: 1}
+    assert found["asterisk_admin_gateway_rtt_seconds"] == {which: 0.0125}
+    assert found["asterisk_admin_gateway_registered"] == {which: 0}
+    assert found["asterisk_admin_phones_registered"] == {(node,): 1}
+
+
 def test_the_nodes(stranger: FlaskClient) -> None:
     _write(
         "INSERT INTO nodes (name, enabled, seen_at, asterisk_up) VALUES"
@@ -171,7 +210,7 @@ def test_a_thousand_servers_are_no_more_statements(stranger: FlaskClient, counti
     with counting() as statements:
         found = _read(stranger)
     assert len(found["asterisk_admin_sync_owed"]) == 1000
-    assert len(statements) == 4, statements
+    assert len(statements) == 9, statements
     assert "statement_timeout" in statements[0]
 
 
@@ -266,6 +305,7 @@ def test_a_database_that_is_busy(stranger: FlaskClient, database_url: str, monke
 @pytest.mark.parametrize("file", ["alerts.yml", "dashboard.json"])
 def test_rules_and_dashboard_name_what_there_is(stranger: FlaskClient, file: str) -> None:
     _write("INSERT INTO nodes (name) VALUES ('here')")
+    _live()
     source = (MONITORING / file).read_text()
     asked = set(re.findall(r"\basterisk_admin_\w+", source))
     found = _read(stranger)

@@ -8,7 +8,7 @@ import json
 import re
 import time
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 
 import structlog
@@ -87,17 +87,17 @@ class Call:
     started_at: str
 
 
-async def watch(engine: Engine, node: str, ami: Ami) -> None:
-    """For ever."""
+async def repeat(look: Callable[[], Awaitable[None]], pause_seconds: float, share: int) -> None:
+    """Look for ever, with a pause between two looks that is `share` times as long as a look takes, or longer."""
     pause = PAUSE_SECONDS / 4  # Until the link is there.
     while True:
         await asyncio.sleep(pause)
         began = time.monotonic()
         try:
-            await look(engine, node, ami)
+            await look()
         except DBAPIError as error:
-            log.warning("live calls not written", reason=str(error.orig).strip().splitlines()[0])
-        pause = max(PAUSE_SECONDS, SHARE * (time.monotonic() - began))
+            log.warning("what was seen is not written", reason=str(error.orig).strip().splitlines()[0])
+        pause = max(pause_seconds, share * (time.monotonic() - began))
 
 
 async def look(engine: Engine, node: str, ami: Ami) -> None:

@@ -6,12 +6,13 @@ import asyncio
 import signal
 import time
 from contextlib import suppress
+from functools import partial
 
 import structlog
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
-from webapp.agent import database, health, journal, live, outbox
+from webapp.agent import contacts, database, health, journal, live, outbox
 from webapp.agent.ami import Ami, AmiDown, AmiError
 from webapp.config import AgentSettings
 
@@ -47,8 +48,16 @@ class Agent:
     async def run(self) -> None:
         """For ever. Only cancelling it ends it."""
         listener = database.Listener(self.settings.database_url, self.woken, self.database_back)
-        watching = live.watch(self.engine, self.settings.node, self.ami)
-        tasks = [asyncio.create_task(work) for work in (listener.run(), self._keep_books(), watching)]
+        seen = (self.engine, self.settings.node, self.ami)
+        tasks = [
+            asyncio.create_task(work)
+            for work in (
+                listener.run(),
+                self._keep_books(),
+                live.repeat(partial(live.look, *seen), live.PAUSE_SECONDS, live.SHARE),
+                live.repeat(partial(contacts.look, *seen), contacts.PAUSE_SECONDS, contacts.SHARE),
+            )
+        ]
         for task in tasks:
             task.add_done_callback(_tell_of_its_end)
         server = await self._serve()

@@ -151,8 +151,8 @@ _figures = attrgetter(*(field.name for field in fields(Totals)))
 
 def sum_of(several: Iterable[Totals]) -> Totals:
     """What several come to together. (There may be thousands, so they are added figure by figure.)"""
-    figures: Iterable[Any] = zip(*map(_figures, several), strict=True)
-    return Totals(*map(sum, figures))
+    sums: list[Any] = [sum(figures) for figures in zip(*map(_figures, several), strict=True)]
+    return Totals(*sums)
 
 
 def _tenths(value: Decimal) -> Decimal:

@@ -7,6 +7,8 @@ from sqlalchemy import String, Text, cast, func, select
 
 from webapp.customers.models import Customer
 from webapp.listing import STATES, Column, Filter, ListOf
+from webapp.live import operations as live
+from webapp.live.models import LiveCall
 from webapp.tariffs.models import PricePlan
 
 TYPES = {"trunk": lazy_gettext("Trunk"), "extension": lazy_gettext("Extensions")}
@@ -19,6 +21,7 @@ CUSTOMERS = ListOf(
         Column("name", lazy_gettext("Name"), Customer.name),
         Column("type", lazy_gettext("Type"), Customer.type),
         Column("trunk_ip", lazy_gettext("Address"), func.array_to_string(Customer.trunk_ip, " ", type_=Text)),
+        Column("calls", lazy_gettext("Calls now"), live.number_of_calls(LiveCall.customer_id, Customer.id), end=True),
         Column("enabled", lazy_gettext("State"), Customer.enabled),
     ],
     order=[Customer.code],

@@ -25,6 +25,8 @@ from webapp.export import csv_file
 from webapp.ext import db
 from webapp.extensions.models import Extension
 from webapp.forms import choices, delete_page, find, form_for, suggested
+from webapp.live import operations as live
+from webapp.live.models import LiveCall
 from webapp.pages import saved
 from webapp.payments import operations as payments
 from webapp.payments.models import Payment
@@ -45,7 +47,9 @@ ACTIONS = (
 @bp.get("/")
 @permission("customers.read")
 def index() -> Any:
-    return render_template("customers/index.html", page=CUSTOMERS.page(), actions=ACTIONS)
+    page = CUSTOMERS.page()
+    calls = live.calls_of(LiveCall.customer_id, page.things)
+    return render_template("customers/index.html", page=page, actions=ACTIONS, calls=calls)
 
 
 @bp.get("/export.csv")
@@ -76,6 +80,8 @@ def show(id: uuid.UUID) -> Any:
     return render_template(
         "customers/show.html",
         thing=customer,
+        seen=live.seen([customer]),
+        calls=live.calls_of(LiveCall.customer_id, [customer])[id],
         payments=paid,
         # Who pays afterwards and elsewhere has no account here.
         account=payments.account(customer) if customer.prepaid or paid.count else None,

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from flask_babel import lazy_gettext
-from sqlalchemy import select
+from sqlalchemy import case, select
 from sqlalchemy.orm import contains_eager
 
 from webapp.customers.models import Customer
 from webapp.extensions.models import Extension
 from webapp.listing import STATES, Column, Filter, ListOf, TypedFilter
+from webapp.live.models import LiveContact
+from webapp.live.operations import watched
+
+REGISTERED = (
+    select(LiveContact).where(LiveContact.thing_id == Extension.id, LiveContact.node.in_(watched())).exists()
+)  # At some node.
 
 EXTENSIONS = ListOf(
     query=select(Extension).join(Extension.customer),
@@ -18,6 +24,7 @@ EXTENSIONS = ListOf(
         Column("customer", lazy_gettext("Customer"), Customer.name),
         Column("extension", lazy_gettext("Number"), Extension.extension),
         Column("name", lazy_gettext("Name"), Extension.name),
+        Column("phone", lazy_gettext("Phone"), case((REGISTERED, 1), else_=0)),
         Column("enabled", lazy_gettext("State"), Extension.enabled),
     ],
     order=[Customer.code, Extension.extension],
@@ -30,6 +37,12 @@ EXTENSIONS = ListOf(
             things=Customer,
             code=Customer.code,
             title=Customer.name,
+        ),
+        Filter(
+            "registered",
+            lazy_gettext("Phone"),
+            case((REGISTERED, "true"), else_="false"),
+            words={"true": lazy_gettext("Registered"), "false": lazy_gettext("Not registered")},
         ),
         Filter("enabled", lazy_gettext("State"), Extension.enabled, words=STATES),
     ],

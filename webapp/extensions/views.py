@@ -22,6 +22,7 @@ from webapp.extensions.lists import EXTENSIONS
 from webapp.extensions.models import Extension
 from webapp.extensions.schemas import ExtensionSchema
 from webapp.forms import choose, delete_page, find, form_for
+from webapp.live import operations as live
 from webapp.pages import saved
 from webapp.permissions import permission
 
@@ -35,7 +36,8 @@ ACTIONS = (ENABLE, DISABLE, DELETE)
 @bp.get("/")
 @permission("extensions.read")
 def index() -> Any:
-    return render_template("extensions/index.html", page=EXTENSIONS.page(), actions=ACTIONS)
+    page = EXTENSIONS.page()
+    return render_template("extensions/index.html", page=page, actions=ACTIONS, seen=live.seen(page.things))
 
 
 @bp.get("/export.csv")
@@ -68,6 +70,7 @@ def _page(id: uuid.UUID, secret: str = "") -> str:
         "extensions/show.html",
         thing=extension,
         secret=secret,
+        seen=live.seen([extension]),
         dids=some(
             select(Did).join(Did.current).where(Allocation.extension_id == id),
             Did.number,

@@ -9,6 +9,9 @@ from sqlalchemy.orm import contains_eager
 
 from webapp.gateways.models import Gateway
 from webapp.listing import STATES, Column, Filter, ListOf
+from webapp.live import operations as live
+from webapp.live.lists import SEEN_AS
+from webapp.live.models import LiveCall
 from webapp.providers.models import Provider
 
 KINDS = {"true": lazy_gettext("Registration"), "false": lazy_gettext("IP address")}
@@ -22,6 +25,8 @@ GATEWAYS = ListOf(
         Column("address", lazy_gettext("Address"), [cast(Gateway.ip_address, INET), Gateway.port]),
         Column("registration", lazy_gettext("Kind"), Gateway.registration),
         Column("codecs", lazy_gettext("Codecs"), func.array_to_string(Gateway.codecs, " ", type_=Text)),
+        Column("connection", lazy_gettext("Connection"), live.worst_state(Gateway.id)),
+        Column("calls", lazy_gettext("Calls now"), live.number_of_calls(LiveCall.gateway_id, Gateway.id), end=True),
         Column("enabled", lazy_gettext("State"), Gateway.enabled),
     ],
     order=[Gateway.name],
@@ -29,6 +34,7 @@ GATEWAYS = ListOf(
     filters=[
         Filter("provider_id", lazy_gettext("Provider"), Gateway.provider_id, things=Provider),
         Filter("registration", lazy_gettext("Kind"), Gateway.registration, words=KINDS),
+        Filter("connection", lazy_gettext("Connection"), live.worst_state(Gateway.id), words=SEEN_AS),
         Filter("enabled", lazy_gettext("State"), Gateway.enabled, words=STATES),
     ],
     export={

@@ -23,6 +23,8 @@ from webapp.gateways import operations
 from webapp.gateways.lists import GATEWAYS
 from webapp.gateways.models import Gateway
 from webapp.gateways.schemas import GatewaySchema
+from webapp.live import operations as live
+from webapp.live.models import LiveCall
 from webapp.pages import saved
 from webapp.permissions import permission
 from webapp.providers.models import Provider
@@ -38,7 +40,14 @@ ACTIONS = (ENABLE, DISABLE, DELETE)
 @bp.get("/")
 @permission("gateways.read")
 def index() -> Any:
-    return render_template("gateways/index.html", page=GATEWAYS.page(), actions=ACTIONS)
+    page = GATEWAYS.page()
+    return render_template(
+        "gateways/index.html",
+        page=page,
+        actions=ACTIONS,
+        seen=live.seen(page.things),
+        calls=live.calls_of(LiveCall.gateway_id, page.things),
+    )
 
 
 @bp.get("/export.csv")
@@ -71,6 +80,8 @@ def _page(id: uuid.UUID, password: str = "") -> str:
         "gateways/show.html",
         thing=gateway,
         password=password,
+        seen=live.seen([gateway]),
+        calls=live.calls_of(LiveCall.gateway_id, [gateway])[id],
         routes=some(
             select(Route).where(Route.gateway_id == id),
             Route.priority,

@@ -1,4 +1,4 @@
-"""What the page of live calls shows, and by what it is searched, sorted and filtered."""
+"""What is listed of what goes on now, and by what it is searched, sorted and filtered."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from webapp.calls.lists import DIRECTIONS
 from webapp.customers.models import Customer
 from webapp.gateways.models import Gateway
 from webapp.listing import Column, Filter, ListOf, TypedFilter
-from webapp.live.models import LiveCall
+from webapp.live.models import LiveCall, LiveContact, LiveRegistration
 from webapp.live.operations import watched
 
 LIVE = ListOf(
@@ -43,4 +43,28 @@ LIVE = ListOf(
         Filter("direction", lazy_gettext("Direction"), LiveCall.direction, words=DIRECTIONS),
         Filter("gateway_id", lazy_gettext("Gateway"), LiveCall.gateway_id, things=Gateway),
     ],
+)
+
+# For programs: a page shows them beside the extension, gateway or customer.
+SEEN_AS = {
+    "reachable": lazy_gettext("Answers"),
+    "unreachable": lazy_gettext("Does not answer"),
+    "unchecked": lazy_gettext("Not asked"),
+}
+CONTACTS = ListOf(
+    query=select(LiveContact).where(LiveContact.node.in_(watched())),
+    columns=[Column("aor", lazy_gettext("SIP user"), LiveContact.aor)],
+    order=[LiveContact.aor, LiveContact.node, LiveContact.uri],
+    search=[LiveContact.aor, LiveContact.address, LiveContact.user_agent],
+    filters=[
+        Filter("node", lazy_gettext("Node"), LiveContact.node),
+        Filter("state", lazy_gettext("State"), LiveContact.state, words=SEEN_AS),
+    ],
+)
+REGISTRATIONS = ListOf(
+    query=select(LiveRegistration).where(LiveRegistration.node.in_(watched())),
+    columns=[Column("name", lazy_gettext("Name"), LiveRegistration.name)],
+    order=[LiveRegistration.name, LiveRegistration.node],
+    search=[LiveRegistration.name],
+    filters=[Filter("node", lazy_gettext("Node"), LiveRegistration.node)],
 )

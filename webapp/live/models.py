@@ -63,3 +63,38 @@ class LiveNode(Base):
     looked_at: Mapped[dt.datetime]
 
     __table_args__ = ({"prefixes": ["UNLOGGED"]},)
+
+
+class LiveContact(Base):
+    """Where a phone is registered, or a gateway or PBX is, as one node sees it."""
+
+    __tablename__ = "live_contacts"
+
+    node: Mapped[str] = mapped_column(primary_key=True)
+    aor: Mapped[str] = mapped_column(primary_key=True)
+    uri: Mapped[str] = mapped_column(primary_key=True)
+    thing_id: Mapped[uuid.UUID | None] = mapped_column(index=True)  # The extension, gateway or customer.
+    address: Mapped[str] = mapped_column(server_default="")
+    user_agent: Mapped[str] = mapped_column(server_default="")
+    state: Mapped[str]  # reachable, unreachable, or unchecked: it is not asked whether it is.
+    rtt: Mapped[Decimal | None] = mapped_column(Numeric(10, 1))  # Milliseconds until it answered.
+    since: Mapped[dt.datetime]
+
+    __table_args__ = (
+        CheckConstraint("state IN ('reachable', 'unreachable', 'unchecked')", "state"),
+        {"prefixes": ["UNLOGGED"]},
+    )
+
+
+class LiveRegistration(Base):
+    """How a node is registered with a gateway that asks for it."""
+
+    __tablename__ = "live_registrations"
+
+    node: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    thing_id: Mapped[uuid.UUID | None] = mapped_column(index=True)  # The gateway.
+    state: Mapped[str]  # registered, unregistered, rejected or stopped: what Asterisk says.
+    since: Mapped[dt.datetime]
+
+    __table_args__ = ({"prefixes": ["UNLOGGED"]},)

@@ -15,7 +15,10 @@ from schema import migrate
 from webapp.calls.lists import DIRECTIONS
 from webapp.calls.models import Call, CallTotal, UnratedCdr
 from webapp.ext import db
+from webapp.extensions.models import Extension
 from webapp.gateways.models import Gateway
+from webapp.live import operations as live
+from webapp.live.models import LiveCall, LiveContact, LiveNode, LiveRegistration
 from webapp.settings.models import CompanySettings, Node, OutboxEntry
 
 ALIVE_SECONDS = 15  # An agent signs in every 5 seconds.
@@ -71,9 +74,9 @@ class Metric:
 
 
 def metrics() -> list[Metric]:
-    """All of them, from four statements."""
+    """All of them, from nine statements."""
     _hurry()
-    return [*_calls_today(), *_nodes(), *_stock()]
+    return [*_calls_today(), *_calls_now(), *_nodes(), *_connections(), *_stock()]
 
 
 def _calls_today() -> list[Metric]:
@@ -105,6 +108,68 @@ def _calls_today() -> list[Metric]:
             for place, (name, help) in enumerate(totals, start=2)
         ),
     ]
+
+
+def _calls_now() -> list[Metric]:
+    """What goes on at the nodes of which it is known."""
+    nodes = db.session.scalars(live.watched().order_by(LiveNode.node)).all()
+    counted = select(LiveCall.node, LiveCall.direction, func.count()).where(LiveCall.node.in_(nodes))
+    rows = db.session.execute(counted.group_by(LiveCall.node, LiveCall.direction))
+    found = {(node, direction): 0 for node in nodes for direction in DIRECTIONS}
+    found |= {(node, direction): count for node, direction, count in rows}
+    help = "Calls that go on or ring now, at each node of which it is known."
+    samples = [({"node": node, "direction": direction}, count) for (node, direction), count in found.items()]
+    return [Metric("calls_now", help, samples)]
+
+
+def _connections() -> list[Metric]:
+    """Which gateways answer, as each node sees it, and how many phones are registered there."""
+    gateways = db.session.execute(
+        select(LiveContact.node, Gateway.name, LiveContact.state, LiveContact.rtt)
+        .join(Gateway, Gateway.id == LiveContact.thing_id)
+        .where(LiveContact.node.in_(live.watched()), LiveContact.state != "unchecked")
+        .order_by(LiveContact.node, Gateway.name)
+    ).all()
+    registrations = db.session.execute(
+        select(LiveRegistration.node, Gateway.name, LiveRegistration.state)
+        .join(Gateway, Gateway.id == LiveRegistration.thing_id)
+        .where(LiveRegistration.node.in_(live.watched()))
+        .order_by(LiveRegistration.node, Gateway.name)
+    ).all()
+    phones = db.session.execute(
+        select(LiveContact.node, func.count())
+        .join(Extension, Extension.id == LiveContact.thing_id)
+        .where(LiveContact.node.in_(live.watched()))
+        .group_by(LiveContact.node)
+        .order_by(LiveContact.node)
+    ).all()
+
+    return [
+        Metric(
+            "gateway_up",
+            "Whether a gateway answers a node that asks it.",
+            [(_gateway(row), int(row.state == "reachable")) for row in gateways],
+        ),
+        Metric(
+            "gateway_rtt_seconds",
+            "How long a gateway took to answer a node.",
+            [(_gateway(row), row.rtt / 1000) for row in gateways if row.rtt is not None],
+        ),
+        Metric(
+            "gateway_registered",
+            "Whether a node is registered with a gateway that asks for it.",
+            [(_gateway(row), int(row.state == "registered")) for row in registrations],
+        ),
+        Metric(
+            "phones_registered",
+            "Phones that are registered at a node.",
+            [({"node": node}, count) for node, count in phones],
+        ),
+    ]
+
+
+def _gateway(row: Any) -> Mapping[str, str]:
+    return {"node": row.node, "gateway": row.name}
 
 
 def _nodes() -> list[Metric]:
