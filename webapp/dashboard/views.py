@@ -9,7 +9,7 @@ from flask import Blueprint, render_template
 from webapp.dashboard import operations
 from webapp.nodes import operations as nodes
 from webapp.permissions import permission
-from webapp.unrated import operations as unrated
+from webapp.reports.charts import of_lines
 
 bp = Blueprint("dashboard", __name__)
 
@@ -19,7 +19,6 @@ bp = Blueprint("dashboard", __name__)
 def index() -> Any:
     stats = operations.stats()
     counts = {
-        "live.index": stats.calls_now.count,
         "customers.index": stats.customers,
         "extensions.index": stats.extensions,
         "dids.index": stats.dids.total,
@@ -27,4 +26,13 @@ def index() -> Any:
         "gateways.index": stats.gateways,
         "routes.index": stats.routes,
     }
-    return render_template("dashboard/index.html", counts=counts, nodes=nodes.states(), unrated=unrated.count())
+    hours = operations.last_hours()
+    return render_template(
+        "dashboard/index.html",
+        stats=stats,
+        counts=counts,
+        today=operations.today(),
+        chart=of_lines(hours.lines, "calls") if hours else None,
+        top=operations.top_customers(),
+        nodes=nodes.states(),
+    )

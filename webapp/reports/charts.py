@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from types import MappingProxyType
 
+from webapp.reports.operations import Line
+
 WIDTH, HEIGHT = 720, 180  # Of the drawing, in its own units.
 LEFT, BOTTOM, TOP = 64, 22, 8  # Room for the figures at the side and the words below.
 LABELS = 8  # Words below the bars, at the most.
@@ -61,6 +63,12 @@ def chart(values: Sequence[tuple[str, Decimal | int]], short: Mapping[str, str] 
         if n % each == 0:
             words.append(Mark(round(x, 1), number, short.get(name, name)))
     return Chart(bars, [Mark(height(figure), figure) for figure in figures], words, zero)
+
+
+def of_lines(lines: Sequence[Line], column: str) -> Chart:
+    """A column of the lines of a report, each a day or an hour. Words below are short: of an hour only the time."""
+    words = {line.name: line.name.rpartition(" ")[2] for line in lines}
+    return chart([(line.name, line.value(column)) for line in lines], words)
 
 
 def _figures(low: Decimal, high: Decimal) -> list[Decimal]:

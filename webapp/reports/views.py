@@ -16,7 +16,7 @@ from webapp.export import csv_of, read, xlsx_of
 from webapp.listing import DrawnFilter, Head, NoSuch
 from webapp.permissions import permission
 from webapp.reports import operations, traffic
-from webapp.reports.charts import chart
+from webapp.reports.charts import of_lines
 from webapp.reports.lists import NUMBERS
 from webapp.reports.operations import BY, COLUMNS, SERIES, Report, TooLong
 
@@ -36,7 +36,7 @@ def index() -> Any:
     return render_template(
         "reports/index.html",
         parts=parts,
-        charts={by: _chart(part) for by, part in parts.items() if part and by in SERIES},
+        charts={by: of_lines(part.lines, DRAWN[by]) for by, part in parts.items() if part and by in SERIES},
         columns=COLUMNS,
         BY=BY,
     )
@@ -63,7 +63,7 @@ def totals_by() -> Any:
         columns=COLUMNS,
         heads=_heads(by, sort, values),
         sort=sort,
-        chart=_chart(found) if found and by in SERIES else None,
+        chart=of_lines(found.lines, DRAWN[by]) if found and by in SERIES else None,
         drawn=DRAWN,
         largest=_largest(found),
         BY=BY,
@@ -120,12 +120,6 @@ def _heads(by: str, sort: str, values: dict[str, str]) -> list[Head]:
         direction = directions[sort.removesuffix(name)] if sort.removeprefix("-") == name else None
         heads.append(Head(label, url, direction, end=name != "name"))
     return heads
-
-
-def _chart(report: Report) -> Any:
-    """Its words below are short: of an hour only the time."""
-    words = {line.name: line.name.rpartition(" ")[2] for line in report.lines}
-    return chart([(line.name, line.value(DRAWN[report.by])) for line in report.lines], words)
 
 
 def _largest(report: Report | None) -> Any:
