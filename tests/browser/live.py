@@ -72,7 +72,6 @@ class Site:
 def serve(database_url: str) -> Iterator[Site]:
     """The product on a free port, with the demonstration, and an operator and an administrator for each language."""
     app = create_app(settings(database_url))
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     with app.app_context():
         demonstration.seed()
         for role, names in (("operator", USERS), ("admin", ADMINS)):
@@ -80,6 +79,14 @@ def serve(database_url: str) -> Iterator[Site]:
                 user = User(username=username, role=role, language=language)
                 user.set_password(PASSWORD)
                 store.save(user)
+    with running(app) as site:
+        yield site
+
+
+@contextmanager
+def running(app: Flask) -> Iterator[Site]:
+    """An application on a free port."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, name="site")
     thread.start()

@@ -8,7 +8,12 @@ from deploy.embedded.asterisk import Asterisk
 from tests.calls.conftest import DESK, Carrier
 from tests.calls.exchange import AgentProcess, query, until
 from webapp import store
+from webapp.customers.models import Customer
+from webapp.dashboard import operations as dashboard
+from webapp.ext import db
 from webapp.extensions.models import Extension
+from webapp.live import operations as live
+from webapp.live.models import LiveCall
 
 PHONE = ("office-489", "secret-of-489")  # One that no other test calls.
 
@@ -73,6 +78,26 @@ def test_each_direction_and_as_many_as_asterisk_has(carrier: Carrier, asterisk: 
             calling.hang_up()
         going_on(carrier)
     until(lambda: channels(asterisk) == 0, "the channels to be gone")
+
+
+def test_the_dashboard_agrees_with_asterisk_and_with_who_calls(carrier: Carrier, asterisk: Asterisk) -> None:
+    """Forty calls that go on for a while; then none."""
+    with (
+        carrier.first.answer(expect_calls=40),
+        carrier.acme.traffic("55213335[call_number]", "551140001234", rate=10, calls=40, hold=20) as traffic,
+    ):
+        going_on(carrier, *["answered"] * 40)
+        assert channels(asterisk) == 80, "each has a channel of who calls and one of who is called"
+        now = dashboard.stats().calls_now
+        assert (now.count, now.answered, now.outbound, now.inbound) == (40, 40, 40, 0)
+        assert live.calls_of(LiveCall.customer_id, [db.session.get_one(Customer, carrier.ids["acme"])]) == {
+            carrier.ids["acme"]: 40
+        }
+        traffic.wait_for_exit(timeout=60)
+        going_on(carrier)
+    until(lambda: channels(asterisk) == 0, "the channels to be gone")
+    db.session.rollback()  # To see what was committed since.
+    assert dashboard.stats().calls_now.count == 0
 
 
 def test_an_agent_that_comes_back_says_what_goes_on_and_nothing_else(carrier: Carrier, agent: AgentProcess) -> None:
