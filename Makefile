@@ -13,9 +13,11 @@ run: ## start everything on this machine: PostgreSQL, Asterisk, agent and web (C
 	@deploy/embedded/bootstrap run
 	@exec var/venv/bin/python -m deploy.embedded.run
 
-# The tests that mostly wait, for a browser and for calls, and the others: side by side, for there are two cores.
-WAITING := tests/browser/ tests/calls/
-OTHERS := $(filter-out $(WAITING) tests/bench/ tests/__pycache__/,$(wildcard tests/*/ tests/test_*.py))
+# Side by side, for there are two cores: the tests that mostly wait for calls, those of the browser and of programs, and
+# all others.
+CALLS := tests/calls/
+BROWSER := tests/browser/ tests/api/
+OTHERS := $(filter-out $(CALLS) $(BROWSER) tests/bench/ tests/__pycache__/,$(wildcard tests/*/ tests/test_*.py))
 PYTEST := $(PYTHON) -m pytest -o cache_dir=var/cache/pytest
 
 test: check ## run every check and every test; T="tests/deploy -k kill" passes arguments to pytest
@@ -23,10 +25,12 @@ ifdef T
 	$(PYTEST) $(T)
 else
 	@mkdir -p var/log
-	@$(PYTEST) $(WAITING) >var/log/tests-that-wait.log 2>&1 & waiting=$$!; \
+	@$(PYTEST) $(CALLS) >var/log/tests-calls.log 2>&1 & calls=$$!; \
+	$(PYTEST) $(BROWSER) >var/log/tests-browser.log 2>&1 & browser=$$!; \
 	$(PYTEST) $(OTHERS); others=$$?; \
-	wait $$waiting; failed=$$?; cat var/log/tests-that-wait.log; \
-	[ $$others = 0 ] && [ $$failed = 0 ]
+	wait $$browser; browser=$$?; cat var/log/tests-browser.log; \
+	wait $$calls; calls=$$?; cat var/log/tests-calls.log; \
+	[ $$others$$browser$$calls = 000 ]
 endif
 
 check: tools ## check format, lint, types and vendored files

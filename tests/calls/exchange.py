@@ -61,8 +61,10 @@ def prepare_database(cluster: Postgres, name: str) -> str:
 
 
 @contextmanager
-def running_asterisk(cluster: Postgres, database: str, node: str = "pbx1") -> Iterator[Asterisk]:
-    """A booted Asterisk that reads `database`."""
+def running_asterisk(
+    cluster: Postgres, database: str, node: str = "pbx1", rtp: int = 20_000, ports: int = 400
+) -> Iterator[Asterisk]:
+    """A booted Asterisk that reads `database`, with its media at so many ports from `rtp` on: four for each call."""
     with tempfile.TemporaryDirectory(prefix="aa-ast-", ignore_cleanup_errors=True) as directory:
         Path(directory).chmod(0o755)
         asterisk = Asterisk(
@@ -72,8 +74,8 @@ def running_asterisk(cluster: Postgres, database: str, node: str = "pbx1") -> It
                 "NODE": node,
                 "SIP_BIND": "127.0.0.1",
                 "SIP_PORT": str(free_port()),
-                "RTP_START": "20000",
-                "RTP_END": "20400",
+                "RTP_START": str(rtp),
+                "RTP_END": str(rtp + ports),
                 "AMI_PORT": str(free_port()),
                 "AMI_SECRET": AMI_SECRET,
                 "DB_HOST": "127.0.0.1",
