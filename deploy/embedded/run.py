@@ -3,6 +3,7 @@
 import errno
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -266,7 +267,11 @@ def start_web(settings: Mapping[str, str], environment: Mapping[str, str], runni
     gunicorn = [sys.executable, "-m", "gunicorn", "--no-control-socket", "--graceful-timeout", "5"]
     gunicorn += ["--worker-class", "gthread", "--workers", "2", "--threads", "8"]
     gunicorn += ["--bind", f"{settings['HOST']}:{settings['PORT']}", "webapp:create_app()"]
-    start_program("web", gunicorn, environment, running)
+    # Where its processes count together how long requests take; what is there is of processes that are gone.
+    folder = VAR / "run" / "web"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    start_program("web", gunicorn, {**environment, "PROMETHEUS_MULTIPROC_DIR": str(folder)}, running)
 
 
 def start_program(

@@ -27,7 +27,7 @@ async def checks() -> dict[str, str]:
 
 @pytest.fixture
 async def port(checks: dict[str, str]) -> AsyncIterator[int]:
-    server = await health.serve(0, lambda: checks)
+    server = await health.serve(0, lambda: checks, lambda: health.CONNECTIONS.format(node="pbx1", count=3))
     yield server.sockets[0].getsockname()[1]
     server.close()
     await server.wait_closed()

@@ -5,7 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
+import os
 import re
+import subprocess
+import sys
 from decimal import Decimal
 from pathlib import Path
 
@@ -27,6 +30,7 @@ from webapp.ext import db
 from webapp.monitoring import operations
 
 MONITORING = Path(__file__).parents[2] / "deploy" / "monitoring"
+TIMES = "asterisk_admin_request_seconds"
 TOKEN = "hush-hush-hush-hush"
 NOWHERE = "postgresql://nobody:nothing@127.0.0.1:9/nowhere"
 
@@ -76,7 +80,12 @@ def _write(statement: str, **values: object) -> None:
 def _read(browser: FlaskClient) -> dict[str, Samples]:
     answer = browser.get("/metrics")
     assert answer.status_code == 200, answer.text
-    return parse(answer.text)
+    return parse(_ours(answer.text))
+
+
+def _ours(exposition: str) -> str:
+    """Without what a library writes."""
+    return exposition.partition(f"# HELP {TIMES}")[0]
 
 
 # ---- the figures
@@ -86,7 +95,7 @@ def test_it_works(stranger: FlaskClient) -> None:
     answer = stranger.get("/metrics")
     assert answer.content_type == "text/plain; version=0.0.4; charset=utf-8"
     assert answer.headers["Cache-Control"] == "no-store"
-    found = parse(answer.text)
+    found = parse(_ours(answer.text))
     assert found["asterisk_admin_gateways_enabled"] == {(): 0}
     assert len(found["asterisk_admin_calls_today"]) == 8, "two for each direction, calls or not"
     assert set(found["asterisk_admin_calls_today"].values()) == {0}
@@ -100,7 +109,7 @@ def test_the_calls_of_today(stranger: FlaskClient) -> None:
     things.call(now, answered_at=now, direction="inbound", billsec=10)
     things.call(now - dt.timedelta(1), answered_at=now - dt.timedelta(1), price=Decimal(7))
     answer = stranger.get("/metrics").text
-    found = parse(answer)
+    found = parse(_ours(answer))
     outbound, inbound = ("direction", "outbound"), ("direction", "inbound")
     calls = found["asterisk_admin_calls_today"]
     assert calls[outbound, ("outcome", "answered")] == 2
@@ -299,6 +308,39 @@ def test_a_database_that_is_busy(stranger: FlaskClient, database_url: str, monke
     assert stranger.get("/metrics").status_code == 200
 
 
+# ---- how long requests take
+
+
+def _requests(browser: FlaskClient, endpoint: str, status: str) -> float:
+    labels = re.escape(f'endpoint="{endpoint}",status="{status}"')
+    found = re.search(rf"^{TIMES}_count{{{labels}}} ([0-9.]+)$", browser.get("/metrics").text, re.M)
+    return float(found[1]) if found else 0
+
+
+def test_each_request_is_counted_by_what_was_asked(stranger: FlaskClient) -> None:
+    before = [_requests(stranger, *which) for which in (("monitoring.healthz", "2xx"), ("none", "4xx"))]
+    for path in ("/healthz", "/healthz", "/no-such-page", "/another-one?secret=hush"):
+        stranger.get(path)
+    after = [_requests(stranger, *which) for which in (("monitoring.healthz", "2xx"), ("none", "4xx"))]
+    assert [now - then for now, then in zip(after, before, strict=True)] == [2, 2]
+    assert "hush" not in stranger.get("/metrics").text
+    assert f"# TYPE {TIMES} histogram" in stranger.get("/metrics").text
+
+
+def test_all_processes_are_told_of_together(tmp_path: Path) -> None:
+    count = "from webapp.monitoring import times; times.tell('a.b', 200, 0.2)"
+    environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+    for _ in range(2):
+        subprocess.run([sys.executable, "-c", count], env=environment, check=True)
+    told = "from webapp.monitoring import times; print(times.exposition())"
+    text = subprocess.run(
+        [sys.executable, "-c", told], env=environment, check=True, capture_output=True, text=True
+    ).stdout
+    assert f'{TIMES}_count{{endpoint="a.b",status="2xx"}} 2.0' in text
+    assert f'{TIMES}_bucket{{endpoint="a.b",le="0.1",status="2xx"}} 0.0' in text
+    assert f'{TIMES}_bucket{{endpoint="a.b",le="0.25",status="2xx"}} 2.0' in text
+
+
 # ---- what comes along for Prometheus and Grafana
 
 
@@ -310,11 +352,13 @@ def test_rules_and_dashboard_name_what_there_is(stranger: FlaskClient, file: str
     asked = set(re.findall(r"\basterisk_admin_\w+", source))
     found = _read(stranger)
     assert len(asked) > 5
-    assert asked <= set(found)
+    histogram = {f"{TIMES}_{part}" for part in ("bucket", "sum", "count")}
+    assert asked <= set(found) | histogram
     labels = {name for samples in found.values() for pairs in samples for name, _ in pairs}
     matched = re.findall(r'[{,](\w+)=\\*"', source)
+    labels |= {"endpoint", "status", "le"}
     assert set(matched) <= labels | {"job"}
-    assert set(re.findall(r"\bby ?\((\w+)\)", source)) <= labels
+    assert set(", ".join(re.findall(r"\bby ?\(([\w, ]+)\)", source)).split(", ")) <= labels
     assert set(re.findall(r"{{ ?\$?(?:labels\.)?(\w+)", source)) <= labels | {"value"}
 
 

@@ -35,6 +35,7 @@ class Agent:
         self.database_back = asyncio.Event()
         self.detail = "not connected yet"
         self.signed_in = -ALIVE_SECONDS  # When, by a clock that nobody sets.
+        self.connections = 0  # To Asterisk, since the start.
         self.started = ""  # When the Asterisk that we know the caches of was started.
         self.ami = Ami(
             settings.ami_host,
@@ -99,7 +100,7 @@ class Agent:
         if not port:
             return None
         try:
-            return await health.serve(port, self.checks)
+            return await health.serve(port, self.checks, self.metrics)
         except OSError as error:
             log.error("health port not opened", port=port, reason=str(error))
             return None
@@ -111,6 +112,10 @@ class Agent:
             "database": f"not signed in for {ALIVE_SECONDS:.0f} seconds" if away else "",
             "asterisk": "" if self.ami.connected else "away",
         }
+
+    def metrics(self) -> str:
+        """What Prometheus asks of an agent."""
+        return health.CONNECTIONS.format(node=self.settings.node, count=self.connections)
 
     async def _work(self) -> bool:
         """What this node's Asterisk is owed. False: something failed and should be tried again soon."""
@@ -160,6 +165,7 @@ class Agent:
     def _ami_state(self, state: str, reason: str) -> None:
         self.detail = "" if state == "up" else reason
         if state == "up":
+            self.connections += 1
             log.info("connected to Asterisk")
         else:
             log.warning("Asterisk is away", state=state, reason=reason)

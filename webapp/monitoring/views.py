@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hmac
+import time
 from ipaddress import ip_address
 from typing import Any
 
 import structlog
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, current_app, g, request
 
-from webapp.monitoring import operations
+from webapp.monitoring import operations, times
 from webapp.permissions import public
 
 log = structlog.get_logger()
@@ -41,11 +42,17 @@ def metrics() -> Any:
             ["This takes METRICS_TOKEN as a bearer token; where none is set, only this machine may ask."], 403
         )
     try:
-        figures = operations.exposition(operations.metrics())
+        figures = operations.exposition(operations.metrics()) + times.exposition()
     except operations.DATABASE_AWAY as error:
         log.error("no metrics", reason=str(error.orig).strip())
         return _plain(["The database does not answer."], 503)
     return Response(figures, content_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+@bp.after_app_request
+def told(response: Response) -> Response:
+    times.tell(request.endpoint, response.status_code, time.perf_counter() - g.began)
+    return response
 
 
 def _may_read() -> bool:
