@@ -54,6 +54,12 @@ async def _get(port: int, path: str) -> tuple[str, str]:
     return head.split()[1], body
 
 
+async def test_prometheus_is_told_how_often_it_has_connected(port: int) -> None:
+    status, body = await _get(port, "/metrics")
+    assert status == "200"
+    assert body.endswith('asterisk_admin_agent_connections_total{node="pbx1"} 3\n')
+
+
 async def test_it_works(port: int, checks: dict[str, str]) -> None:
     assert await _get(port, "/healthz") == ("200", "ok\n")
     assert await _get(port, "/readyz") == ("200", "database: ok\nasterisk: ok\n")
