@@ -34,7 +34,9 @@ def test_the_badge_changes_without_a_reload_and_says_so(page: Page, site_with_a_
     badge.get_by_role("link").focus()
 
     write(site_with_a_node, "INSERT INTO outbox (node, action) VALUES ('pbx1', 'reload_qualify')")
-    page.clock.run_for(11_000)
+    with page.expect_request("**/sync/badge*") as asked:
+        page.clock.run_for(11_000)
+    assert asked.value.headers["x-by-itself"] == "1", "lest an open page keep its session alive"
     expect(badge).to_have_text("1 change on its way to pbx1")
     expect(news).to_have_text("1 change on its way to pbx1")
     expect(badge.get_by_role("link")).to_be_focused()

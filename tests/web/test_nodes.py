@@ -200,16 +200,18 @@ def test_a_page_costs_nothing_more_and_a_badge_little(client: FlaskClient, count
 
 
 def test_a_page_left_open_is_no_use_of_the_session(client: FlaskClient) -> None:
-    def used(path: str) -> bool:
+    def used(path: str, **headers: str) -> bool:
         db.session.execute(text("UPDATE sessions SET seen_at = now() - interval '2 hours'"))
         db.session.commit()
-        assert client.get(path).status_code == 200
+        assert client.get(path, headers=headers).status_code == 200
         just_now = db.session.scalar(text("SELECT seen_at > now() - interval '1 hour' FROM sessions"))
         db.session.commit()
         return bool(just_now)
 
-    assert not used("/sync/badge")
-    assert used("/customers/")
+    by_itself = {"X-By-Itself": "1"}
+    assert not used("/sync/badge", **by_itself)
+    assert not used("/live/", **by_itself)
+    assert used("/live/")
 
 
 def test_whose_session_is_over_is_asked_no_more(client: FlaskClient) -> None:

@@ -50,7 +50,7 @@ def user_of(session_id: str) -> User | None:
     if found is None:
         return None
     user, is_due = found
-    if is_due and not request.path.startswith("/sync/"):  # What a page asks by itself, nobody is there for.
+    if is_due and "X-By-Itself" not in request.headers:  # What a page asks by itself, nobody is there for.
         store.note(update(UserSession).where(mine).values(seen_at=func.now()))
     return user
 

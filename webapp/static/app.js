@@ -34,6 +34,11 @@ const label = () => {
 label();
 document.addEventListener("htmx:afterSwap", label);
 
+// What a page asks by itself says so: it is no sign that somebody is there, and lets a session end.
+document.addEventListener("htmx:configRequest", (event) => {
+  if (event.detail.elt.getAttribute("hx-trigger")?.includes("every ")) event.detail.headers["X-By-Itself"] = "1";
+});
+
 // What is live stays as it is while nobody sees it, and while the keyboard is in it: its links would be others.
 document.addEventListener("htmx:beforeRequest", (event) => {
   const live = event.target.closest("[data-live]");
