@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -61,8 +62,8 @@ def prepare_database(cluster: Postgres, name: str) -> str:
 
 
 @contextmanager
-def running_asterisk(cluster: Postgres, database: str, node: str = "pbx1") -> Iterator[Asterisk]:
-    """A booted Asterisk that reads `database`."""
+def running_asterisk(cluster: Postgres, database: str, node: str = "pbx1", rtp: int = 20_000) -> Iterator[Asterisk]:
+    """A booted Asterisk that reads `database`, with its media at 400 ports from `rtp` on."""
     with tempfile.TemporaryDirectory(prefix="aa-ast-", ignore_cleanup_errors=True) as directory:
         Path(directory).chmod(0o755)
         asterisk = Asterisk(
@@ -72,8 +73,8 @@ def running_asterisk(cluster: Postgres, database: str, node: str = "pbx1") -> It
                 "NODE": node,
                 "SIP_BIND": "127.0.0.1",
                 "SIP_PORT": str(free_port()),
-                "RTP_START": "20000",
-                "RTP_END": "20400",
+                "RTP_START": str(rtp),
+                "RTP_END": str(rtp + 400),
                 "AMI_PORT": str(free_port()),
                 "AMI_SECRET": AMI_SECRET,
                 "DB_HOST": "127.0.0.1",
@@ -94,11 +95,11 @@ class AgentProcess:
     """The agent as it runs in production: a process of its own."""
 
     def __init__(self, url: str, asterisk: Asterisk, log: Path) -> None:
+        self.node = asterisk.values["NODE"]
         self.environment = {
             **os.environ,
             "DATABASE_URL": url,
             "SECRET_KEY": SECRET_KEY,
-            "NODE": asterisk.values["NODE"],
             "AMI_PORT": asterisk.values["AMI_PORT"],
             "AMI_SECRET": AMI_SECRET,
             "ASTERISK_JOURNAL_PATH": str(asterisk.journal_path),
@@ -109,15 +110,22 @@ class AgentProcess:
     def start(self) -> None:
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "webapp.cli", "agent"],
+                [sys.executable, "-m", "webapp.cli", "agent", "--node", self.node],
                 env=self.environment,
                 stdout=output,
                 stderr=output,
             )
 
     def stop(self) -> None:
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it as a crash would (signal 9)."""
+        self._end(signal.SIGKILL)
+
+    def _end(self, number: signal.Signals) -> None:
         if self.process:
-            self.process.terminate()
+            self.process.send_signal(number)
             self.process.wait(10)
             self.process = None
 
