@@ -159,6 +159,8 @@ async def carry_out(ami: Ami, order: Order) -> None:
             if action["Action"] != "SorceryMemoryCacheExpireObject":
                 await _require_database(ami)
                 log.info("nothing to do", action=order.action, object=order.object, reason=str(error))
+    if whole_table:
+        log.info("whole table read", action=order.action)
 
 
 def forget_old(engine: Engine, days: int = 30) -> None:
