@@ -412,7 +412,7 @@ def _field(info: FieldInfo) -> Any:
         if info.is_required():  # Nobody has chosen yet, and a first option would look as if somebody had.
             options.insert(0, SelectChoice("", lazy_gettext("Choose …")))
         return SelectField(choices=options, validate_choice=False, **arguments)
-    if kind is uuid.UUID:
+    if kind is uuid.UUID or widget == "choice":
         return ThingField(choices=[], validate_choice=False, coerce=_text, **arguments)
     if widget == "password":
         return KeptPasswordField(**arguments)

@@ -265,6 +265,7 @@ HostName = Annotated[
         matching(r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.|$))*", N_("This is not a host name."))
     ),
 ]
+NodeName = Annotated[str, Html(40), AfterValidator(matching(r"[A-Za-z0-9-]{1,40}", N_("Choose one of the options.")))]
 DialCodes = Annotated[
     list[Annotated[str, AfterValidator(matching(r"[0-9*#]{2,8}", N_("Use 2 to 8 digits for each.")))]],
     Field(min_length=1, max_length=50),

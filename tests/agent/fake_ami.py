@@ -53,6 +53,7 @@ class FakeAmi:
             "Ping": [PONG],
             "CoreShowChannels": [CHANNELS_FOLLOW, CHANNEL, CHANNELS_COMPLETE],
         }
+        self.commands: dict[str, Answer] = {}  # Those of the console that are answered otherwise than "Command".
         self.received: list[dict[str, list[str]]] = []
         self.connections = 0
         self.port = 0
@@ -128,7 +129,9 @@ class FakeAmi:
         self.received.append(action)
         self._news.set()
         name = action["Action"][0]
-        if name in self.answers:
+        if action.get("Command", [""])[0] in self.commands:
+            steps = self.commands[action["Command"][0]]
+        elif name in self.answers:
             steps = self.answers[name]
         elif name == "Login":
             steps = self._log_in(action)

@@ -105,6 +105,7 @@ async def connect(server: FakeAmi, listener: Listener) -> AsyncIterator[Connect]
             "on_state": listener.on_state,
             "backoff": 0.01,
             "backoff_max": 0.05,
+            "refused_pause": 0.05,
         }
         secret = changes.pop("secret", SECRET)
         link = Ami("127.0.0.1", server.port, "agent", secret, **settings | changes)
@@ -569,7 +570,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 async def test_a_wrong_password_is_said_and_not_tried_again_soon(
     connect: Connect, server: FakeAmi, listener: Listener, pauses: list[float]
 ) -> None:
-    connect(secret="wrong", backoff=1, backoff_max=60)
+    connect(secret="wrong", backoff=1, refused_pause=60)
     await server.got("Login", times=3)
     assert listener.states == [("auth-failed", "Authentication failed")]
     assert set(pauses) == {60}

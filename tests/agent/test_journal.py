@@ -388,7 +388,7 @@ async def test_the_agent_reads_it_at_its_start_and_when_the_database_is_back(
 
         with file.open("ab") as more:
             more.write(line(2))
-        agent.database_back.set()
+        agent.books_due.set()
         await until(lambda: stored(engine) == ["pbx1-1.1", "pbx1-2.1"])
 
 
@@ -413,7 +413,7 @@ async def test_a_journal_that_makes_no_sense_does_not_stop_the_agent(
         await asyncio.sleep(0.2)
 
         file.write_bytes(line(1))
-        agent.database_back.set()
+        agent.books_due.set()
         await until(lambda: stored(engine) == ["pbx1-1.1"])
 
 

@@ -41,6 +41,7 @@ AFRESH = [
     "expire all aor",
     "populate identify",
     "reload res_pjsip_outbound_registration.so",
+    "reload res_pjsip.so",
 ]
 
 
@@ -52,6 +53,7 @@ class Asterisk(FakeAmi):
         self.answers |= {
             "Command": CANARY,
             "CoreStatus": [STARTED.format("10:00:00")],
+            "ModuleLoad": success("Module loaded."),
             "Getvar": success("Variable read"),
             "Reload": success("Module Reloaded"),
             "SorceryMemoryCacheExpire": success("All objects expired"),
@@ -73,11 +75,13 @@ def _words(action: dict[str, list[str]]) -> str:
             return f"expire all {values['Cache']}"
         case "SorceryMemoryCachePopulate":
             return f"populate {values['Cache']}"
+        case "ModuleLoad":
+            return f"{values['LoadType']} {values['Module']}"
         case "Reload":
             return f"reload {values['Module']}"
         case "Getvar":
             return f"read {values['Variable']}"
-        case "Command" if not values["Command"].startswith("realtime load"):
+        case "Command" if not values["Command"].startswith(("realtime load", "core ", "cdr show")):
             return values["Command"]
     return ""
 
@@ -94,7 +98,8 @@ def url(cluster: Postgres, empty_database: str) -> Iterator[str]:
 def engine(url: str) -> Iterator[Engine]:
     """The agent's; two nodes are in the books."""
     engine = database.engine(url, "pbx1")
-    write(engine, "TRUNCATE nodes, outbox, asterisk.ps_endpoints, asterisk.ps_auths, asterisk.ps_aors")
+    write(engine, "DELETE FROM nodes")
+    write(engine, "TRUNCATE outbox, asterisk.ps_endpoints, asterisk.ps_auths, asterisk.ps_aors")
     write(engine, "INSERT INTO nodes (name) VALUES ('pbx1'), ('pbx2')")
     yield engine
     engine.dispose()
@@ -483,6 +488,33 @@ async def test_what_the_caches_hold_is_read_anew_so_that_they_are_warm(
         "read AST_SORCERY(res_pjsip,aor,a,max_contacts)",
         "read AST_SORCERY(res_pjsip,auth,b,username)",
     }
+
+
+REFUSED = "Response: Error\nActionID: {id}\nMessage: Command output follows\nOutput: No such command"
+STORING = "Response: Success\nActionID: {id}\nMessage: Command output follows\nOutput: Connected to x"
+NOT_STORING = "Response: Success\nActionID: {id}\nMessage: Command output follows\nOutput: Not currently connected to"
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [(REFUSED, ["load cdr_pgsql.so"]), (NOT_STORING, ["refresh cdr_pgsql.so"]), (STORING, [])],
+)
+async def test_calls_are_stored_as_soon_as_the_database_can_be_read(
+    engine: Engine, ami: Ami, asterisk: Asterisk, status: str, told: list[str]
+) -> None:
+    """What stores them reads the columns when it is loaded, and drops every call if it could not."""
+    asterisk.commands["cdr show pgsql status"] = [status]
+    await outbox.start_afresh(engine, "pbx1", ami)
+
+    assert [words for words in asterisk.told() if words.endswith("cdr_pgsql.so")] == told
+
+
+async def test_that_calls_cannot_be_stored_keeps_nobody_from_work(engine: Engine, ami: Ami, asterisk: Asterisk) -> None:
+    asterisk.commands["cdr show pgsql status"] = [REFUSED]
+    asterisk.answers["ModuleLoad"] = error("Could not load module.")
+    await outbox.start_afresh(engine, "pbx1", ami)
+
+    assert asterisk.told()[-1] == "reload res_pjsip.so"
 
 
 async def test_a_commit_wakes_it_at_once(

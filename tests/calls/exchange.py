@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -96,11 +97,11 @@ class AgentProcess:
     """The agent as it runs in production: a process of its own."""
 
     def __init__(self, url: str, asterisk: Asterisk, log: Path) -> None:
+        self.node = asterisk.values["NODE"]
         self.environment = {
             **os.environ,
             "DATABASE_URL": url,
             "SECRET_KEY": SECRET_KEY,
-            "NODE": asterisk.values["NODE"],
             "AMI_PORT": asterisk.values["AMI_PORT"],
             "AMI_SECRET": AMI_SECRET,
             "ASTERISK_JOURNAL_PATH": str(asterisk.journal_path),
@@ -111,15 +112,22 @@ class AgentProcess:
     def start(self) -> None:
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "webapp.cli", "agent"],
+                [sys.executable, "-m", "webapp.cli", "agent", "--node", self.node],
                 env=self.environment,
                 stdout=output,
                 stderr=output,
             )
 
     def stop(self) -> None:
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it as a crash would (signal 9)."""
+        self._end(signal.SIGKILL)
+
+    def _end(self, number: signal.Signals) -> None:
         if self.process:
-            self.process.terminate()
+            self.process.send_signal(number)
             self.process.wait(10)
             self.process = None
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
 
 from deploy.embedded.asterisk import Asterisk
 from deploy.embedded.postgres import Postgres
-from tests.calls.conftest import DESK, Carrier
+from tests.calls.conftest import BLOCK, DESK, Carrier
 from tests.calls.exchange import AgentProcess, query, until
-from tests.calls.sip import user_part
+from tests.calls.sip import Peer, user_part
+from webapp import store
 from webapp.agent import journal
 from webapp.ext import db
+from webapp.gateways.models import Gateway
 
 
 def test_the_journal_holds_what_asterisk_stores(carrier: Carrier, asterisk: Asterisk) -> None:
@@ -114,16 +117,33 @@ def test_the_database_is_killed_during_traffic(carrier: Carrier, cluster: Postgr
 def test_asterisk_and_the_agent_start_while_the_database_is_away(
     carrier: Carrier, cluster: Postgres, asterisk: Asterisk, agent: AgentProcess
 ) -> None:
-    """Asterisk then stores no call record at all any more, until it is started again: the journal has them."""
+    """The journal has what could not be stored. With the database back all is as if it had never been away."""
+    registrar = Peer(f"{BLOCK}.46", asterisk=carrier.first.asterisk, workdir=carrier.first.workdir)
+    gateway = Gateway(
+        name="registers-late",
+        provider_id=carrier.ids["provider"],
+        ip_address=f"{BLOCK}.46",
+        registration=True,
+        username="our-account",
+        password="password-of-ours",
+        qualify_frequency=30,
+    )
+    store.save(gateway)
+    gateway_id = gateway.id
     traffic = Traffic(carrier, "7020")
     traffic.until_second(3)
     cluster.kill()
     agent.stop()
     asterisk.restart()
     agent.start()
-    cluster.start()
-    try:
+    with registrar.registrar("our-account", "password-of-ours") as provider:
+        cluster.start()
+        provider.wait_for_registration(60)
+        provider.wait_for("OPTIONS", 60)
         all_are_there_once(traffic)
-    finally:
-        asterisk.restart()
-        until(lambda: query(carrier.url, "SELECT 1 FROM nodes WHERE asterisk_up"), "the agent to be back")
+    with carrier.first.answer():
+        carrier.acme.call("552133337020")
+    carrier.cdrs("552133337020", 1)
+    assert re.search("Wrote [1-9]", asterisk.rx("cdr show pgsql status")), "Asterisk itself stores calls again"
+    store.delete(db.session.get_one(Gateway, gateway_id))
+    carrier.settled()

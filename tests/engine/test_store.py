@@ -123,6 +123,7 @@ def test_a_new_thing_is_recorded_with_all_its_values(provider: Provider) -> None
         "source_ips": [],
         "domain": "",
         "registration": False,
+        "node": None,
         "username": "us",
         "password": "***",
         "codecs": ["alaw", "ulaw"],

@@ -160,6 +160,13 @@ def test_a_registration() -> None:
     }
 
 
+def test_a_registration_names_its_node_if_one_was_chosen() -> None:
+    gateway = make_gateway(registration=True, username="us", password="pass", node="pbx2")
+
+    [registration] = written(gateway)["ps_registrations"]
+    assert registration["node"] == "pbx2"
+
+
 def test_a_registration_with_a_domain_goes_to_the_address_all_the_same() -> None:
     gateway = make_gateway(
         registration=True, username="us", password="pass", domain="sip.example.com", transport="tcp", port=5061

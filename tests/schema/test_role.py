@@ -15,12 +15,12 @@ READABLE = {
     "call_answers",
     "canary",
     "extensions",
+    "own_registrations",
     "ps_aors",
     "ps_auths",
     "ps_domain_aliases",
     "ps_endpoint_id_ips",
     "ps_endpoints",
-    "ps_registrations",
 }
 QUESTION = {"id", "endpoint", "customer_id", "dialed", "caller", "channels", "direction", "forwards"}
 
@@ -84,6 +84,9 @@ def _with_privilege(connection: Connection, condition: str) -> set[str]:
         "SELECT public.keep_partitions()",
         "SELECT * FROM cdr",
         "SELECT * FROM call_requests",
+        "SELECT * FROM ps_registrations",
+        "SELECT * FROM public.nodes",
+        "INSERT INTO own_registrations (id) VALUES ('x')",
         "SELECT * FROM call_requests_default",
         "INSERT INTO call_requests (id, verdict) VALUES ('x', 'route')",
         "INSERT INTO call_requests (id, legs) VALUES ('x', 'gateway-x:1:1:911')",

@@ -27,6 +27,7 @@ def valid(**values: str) -> dict[str, str]:
         "domain": "",
         "username": "",
         "password": "",
+        "node": "",
         "codecs": "alaw, ulaw",
         "max_channels": "0",
         "caller_id_format": "e164",

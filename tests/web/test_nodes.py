@@ -11,9 +11,10 @@ from sqlalchemy import text
 
 from tests.conftest import Counting, make_user, signed_in
 from tests.web import things
-from tests.web.html import alert, rows
+from tests.web.html import alert, error_at, facts, filled_in, rows
 from webapp.accounts.models import AuditEntry
 from webapp.ext import db
+from webapp.gateways.models import Gateway
 from webapp.settings.models import Node, OutboxEntry
 
 
@@ -137,6 +138,47 @@ def test_only_what_has_gone_is_deleted(admin: FlaskClient) -> None:
         assert alert(answer.text) == "Its agent has signed in within the last hour. Stop it first."
     assert admin.post("/settings/nodes/never/delete").status_code == 302
     assert things.count(Node) == 1
+
+
+def test_registrations_move_with_the_nodes(admin: FlaskClient) -> None:
+    node("pbx1")
+    node("pbx2", "2 hours")
+    gateway = things.gateway(registration=True, username="us", password="pass", node="pbx2")
+    page = f"/gateways/{gateway.id}"
+
+    def registered_from() -> tuple[str, str | None]:
+        found = db.session.scalar(text("SELECT node FROM asterisk.ps_registrations"))
+        db.session.commit()
+        return facts(admin.get(page).text)["Registers from"], found
+
+    assert registered_from() == ("pbx2", "pbx2")
+    db.session.execute(text("DELETE FROM outbox"))
+    admin.post("/settings/nodes/pbx2/enabled", data={"enabled": "no"})
+    assert owed("pbx1") == owed("pbx2") == ["reload_registrations"]  # Also the one that has to let go.
+    assert registered_from() == ("pbx1 (the first node)", "pbx2")
+
+    admin.post("/settings/nodes/pbx2/delete")
+    assert registered_from() == ("pbx1 (the first node)", None)
+    assert things.one(Gateway).node is None
+    assert things.count(AuditEntry, action="update", label="GW1", username="adam") == 1
+
+
+def test_a_node_is_chosen_in_the_form_of_a_gateway(client: FlaskClient) -> None:
+    node("pbx2")
+    node("pbx1")
+    gateway = things.gateway(registration=True, username="us", password="pass")
+    page = client.get(f"/gateways/{gateway.id}/edit").text
+    data = filled_in(page)
+    assert data["node"] == ""
+    client.post(f"/gateways/{gateway.id}/edit", data=data | {"node": "pbx2"})
+    assert things.one(Gateway).node == "pbx2"
+    assert owed("pbx1")[-1] == owed("pbx2")[-1] == "reload_registrations"
+    assert filled_in(client.get(f"/gateways/{gateway.id}/edit").text)["node"] == "pbx2"
+
+    data = filled_in(client.get(f"/gateways/{gateway.id}/edit").text)
+    for wrong, message in (("pbx9", "This node no longer exists."), ("<b>", "Choose one of the options.")):
+        answer = client.post(f"/gateways/{gateway.id}/edit", data=data | {"node": wrong})
+        assert (answer.status_code, error_at(answer.text, "node")) == (422, message)
 
 
 def test_hostile_names(admin: FlaskClient) -> None:

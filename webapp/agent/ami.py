@@ -64,7 +64,8 @@ class Ami:
         ping_interval: float = 10,
         ping_timeout: float = 5,
         backoff: float = 1,
-        backoff_max: float = 60,
+        backoff_max: float = 5,
+        refused_pause: float = 60,
     ) -> None:
         self._host = host
         self._port = port
@@ -83,6 +84,7 @@ class Ami:
         self._ping_timeout = ping_timeout
         self._backoff = backoff
         self._backoff_max = backoff_max
+        self._refused_pause = refused_pause
         self._state: tuple[State, str] = ("down", "not started")
         self._link: _Link | None = None
         self._task: asyncio.Task[None] | None = None
@@ -133,7 +135,7 @@ class Ami:
                 await self._session()
             except AmiError as refusal:
                 # Asterisk's host may ban who tries a wrong password again and again.
-                delay = self._backoff_max
+                delay = self._refused_pause
                 self._change("auth-failed", str(refusal))
             except AmiDown as loss:
                 if self._state[0] == "up":

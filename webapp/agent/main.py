@@ -32,7 +32,7 @@ class Agent:
         self.settings = settings
         self.engine = engine
         self.woken = asyncio.Event()
-        self.database_back = asyncio.Event()
+        self.books_due = asyncio.Event()
         self.detail = "not connected yet"
         self.signed_in = -ALIVE_SECONDS  # When, by a clock that nobody sets.
         self.connections = 0  # To Asterisk, since the start.
@@ -48,7 +48,7 @@ class Agent:
 
     async def run(self) -> None:
         """For ever. Only cancelling it ends it."""
-        listener = database.Listener(self.settings.database_url, self.woken, self.database_back)
+        listener = database.Listener(self.settings.database_url, self.woken, self.books_due)
         seen = (self.engine, self.settings.node, self.ami)
         tasks = [
             asyncio.create_task(work)
@@ -83,10 +83,9 @@ class Agent:
                 except DBAPIError as error:
                     log.warning("database is away", reason=str(error.orig).strip().splitlines()[0])
                     pause = RETRY_SECONDS
-                try:
-                    await asyncio.wait_for(self.woken.wait(), pause)
-                except TimeoutError:
-                    continue
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(pause):  # Not wait_for(), which may lose a cancellation (Python 3.11).
+                        await self.woken.wait()
         finally:
             for task in tasks:
                 task.cancel()
@@ -126,6 +125,7 @@ class Agent:
             if started != self.started:
                 await outbox.start_afresh(self.engine, self.settings.node, self.ami)
                 self.started = started
+                self.books_due.set()  # Calls that ended before are in the journal only.
                 log.info("caches begun afresh", asterisk_started=started)
             self.detail = ""
             return await outbox.deliver(self.engine, self.settings.node, self.ami)
@@ -138,7 +138,7 @@ class Agent:
         """Take from the journal what the database missed, and rate what could not be rated: at the start, when the
         database is back, and now and then."""
         while True:
-            self.database_back.clear()
+            self.books_due.clear()
             pause = BOOKS_SECONDS
             try:
                 if await asyncio.to_thread(self._books):
@@ -149,7 +149,8 @@ class Agent:
             except (OSError, journal.NotAJournal) as error:
                 log.error("journal not read", reason=str(error))
             with suppress(TimeoutError):
-                await asyncio.wait_for(self.database_back.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await self.books_due.wait()
 
     def _books(self) -> bool:
         """True: some calls are missing that Asterisk may be just storing, so look again soon."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 
 import structlog
@@ -39,6 +40,7 @@ READS_A_WHOLE_TABLE = frozenset({"populate_identify", "reload_registrations", "r
 # stay there for ever. So every expiry is done once more when such a lookup must be over.
 SECOND_EXPIRY_SECONDS = 2.0
 
+BOOT_SECONDS = 60.0
 ACTION_SECONDS = 60.0  # A reload of 6 000 endpoints was seen to take 3 s on two busy cores.
 BATCH = 1000
 
@@ -104,15 +106,37 @@ async def _carry_out_all(ami: Ami, orders: Iterable[Order]) -> dict[Order, str]:
 
 
 async def start_afresh(engine: Engine, node: str, ami: Ami) -> None:
-    """Have Asterisk forget what it may have read and read all of it anew: its caches are then right and warm."""
+    """Have Asterisk forget what it may have read and read all of it anew: its caches are then right and warm.
+
+    One that was started while the database was away has not even tried to register, nor looks after any peer, nor
+    stores calls: it does all of it now.
+    """
+    await ami.command("core waitfullybooted", BOOT_SECONDS)  # AMI answers before there are caches.
     await _require_database(ami)
+    await _have_calls_stored(ami)
     for kind in CACHES:
         await ami.call({"Action": "SorceryMemoryCacheExpire", "Cache": kind})
-    for action in ("populate_identify", "reload_registrations"):
+    for action in ("populate_identify", "reload_registrations", "reload_qualify"):
         await carry_out(ami, Order(action))
     for kind in CACHES:
         for name in await asyncio.to_thread(_names, engine, kind):
             await carry_out(ami, Order(f"refresh_{kind}", name))
+
+
+async def _have_calls_stored(ami: Ami) -> None:
+    """Load what stores call records, see modules.conf; anew, if it was loaded without a database.
+
+    That it fails stops nothing else: what is not stored is in the journal.
+    """
+    how = "load"
+    with suppress(AmiError):  # No such command: it is not loaded.
+        if "Not currently connected" not in await ami.command("cdr show pgsql status"):
+            return
+        how = "refresh"
+    try:
+        await ami.call({"Action": "ModuleLoad", "Module": "cdr_pgsql.so", "LoadType": how}, ACTION_SECONDS)
+    except AmiError as error:
+        log.error("calls are not stored", reason=str(error))
 
 
 async def carry_out(ami: Ami, order: Order) -> None:
@@ -135,6 +159,8 @@ async def carry_out(ami: Ami, order: Order) -> None:
             if action["Action"] != "SorceryMemoryCacheExpireObject":
                 await _require_database(ami)
                 log.info("nothing to do", action=order.action, object=order.object, reason=str(error))
+    if whole_table:
+        log.info("whole table read", action=order.action)
 
 
 def forget_old(engine: Engine, days: int = 30) -> None:

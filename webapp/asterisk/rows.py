@@ -111,7 +111,10 @@ class Identify(Row):
 
 @dataclass(frozen=True, kw_only=True)
 class Registration(Row):
-    """Our registration with a provider. `line` tells its calls from those of other accounts at one address."""
+    """Our registration with a provider. `line` tells its calls from those of other accounts at one address.
+
+    `node` is ours: each node reads its own rows through the view own_registrations.
+    """
 
     TABLE = "ps_registrations"
 
@@ -129,6 +132,7 @@ class Registration(Row):
     forbidden_retry_interval: int = 300
     max_random_initial_delay: int = 0  # Asterisk would wait up to 10 s before the first try.
     auth_rejection_permanent: bool = False
+    node: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

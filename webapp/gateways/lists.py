@@ -48,6 +48,7 @@ GATEWAYS = ListOf(
         "domain": Gateway.domain,
         "registration": Gateway.registration,
         "username": Gateway.username,
+        "node": Gateway.node,
         "codecs": Gateway.codecs,
         "tech_prefix": Gateway.tech_prefix,
         "caller_id_format": Gateway.caller_id_format,

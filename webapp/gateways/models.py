@@ -37,6 +37,8 @@ class Gateway(Managed, Base):
     registration: Mapped[bool] = mapped_column(server_default="false")
     username: Mapped[str] = mapped_column(server_default="")
     password: Mapped[str] = mapped_column(server_default="")
+    # From where we register; None: from the first node, as the view asterisk.own_registrations has it.
+    node: Mapped[str | None] = mapped_column(ForeignKey("nodes.name", ondelete="SET NULL"))
 
     codecs: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{alaw,ulaw}")
     tech_prefix: Mapped[str] = mapped_column(server_default="")  # Put before every number sent.

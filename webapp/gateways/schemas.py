@@ -16,6 +16,7 @@ from webapp.validation import (
     HostName,
     IpAddress,
     IpNetworks,
+    NodeName,
     Port,
     ProviderPassword,
     QualifyFrequency,
@@ -58,6 +59,14 @@ class GatewaySchema(Schema):
         title=N_("Password"),
         description=N_("Leave it empty to keep the one that is stored."),
         json_schema_extra={"widget": "password"},
+    )
+    node: NodeName | None = Field(
+        None,
+        title=N_("Register from"),
+        description=N_(
+            "The provider sends its calls to this node. The first by name does it if none is chosen or it is disabled."
+        ),
+        json_schema_extra={"widget": "choice"},
     )
     codecs: Codecs = Field(["alaw", "ulaw"], title=N_("Codecs"), description=N_("In order of preference."))
     tech_prefix: DialString = Field(
@@ -102,6 +111,7 @@ class GatewaySchema(Schema):
     REFUSALS = {
         "uq_gateways_name": ("name", N_("Another gateway has this name.")),
         "fk_gateways_provider_id_providers": ("provider_id", N_("This provider no longer exists.")),
+        "fk_gateways_node_nodes": ("node", N_("This node no longer exists.")),
         "ex_peer_addresses_overlap": (
             "ip_address",
             N_("One of these addresses already belongs to a customer or to another provider's gateway."),

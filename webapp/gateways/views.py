@@ -82,6 +82,7 @@ def _page(id: uuid.UUID, password: str = "") -> str:
         password=password,
         seen=live.seen([gateway]),
         calls=live.calls_of(LiveCall.gateway_id, [gateway])[id],
+        node=operations.registering_node(gateway) if gateway.registration and gateway.enabled else None,
         routes=some(
             select(Route).where(Route.gateway_id == id),
             Route.priority,
@@ -116,6 +117,7 @@ def edit(id: uuid.UUID | None) -> Any:
     gateway = find(Gateway, id)
     form = GatewayForm(obj=gateway, provider_id=request.args.get("provider_id"))
     choices(form.provider_id, db.session.scalars(select(Provider).order_by(Provider.name)))
+    form.node.choices = [("", gettext("The first node")), *((name, name) for name in operations.nodes())]
     if form.validate_on_submit() and form.save(gateway):
         return saved(gettext("Gateway %(name)s saved.", name=gateway.name), ".show", id=gateway.id)
     return render_template("gateways/edit.html", gateway=gateway, form=form), 422 if form.errors else 200

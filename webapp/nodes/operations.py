@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, delete, func, select, text
 
 from webapp import store, typed, who
 from webapp.ext import db
+from webapp.gateways.models import Gateway
 from webapp.settings.models import Node, OutboxEntry
 from webapp.validation import N_
 
@@ -110,17 +111,18 @@ def explained(reason: str) -> str:
 def switch(name: str, enabled: bool) -> None:
     """Put a node into service or out of it; 404 if it is not there, store.Stale if it was deleted just now.
 
-    Out of service it is told nothing, not even what it is owed: back in service it begins afresh.
+    Out of service it is told nothing, not even what it is owed, but to let go of its registrations, which another node
+    takes over: back in service it begins afresh.
     """
     node = _stored(name)
     if node.enabled == enabled:
         return
-    node.enabled = enabled
     if enabled:
         db.session.add(OutboxEntry(node=node.name, action=START_AFRESH, request_id=who.request_id()))
     else:
         owed = delete(OutboxEntry).where(OutboxEntry.node == node.name, OutboxEntry.done_at.is_(None))
         db.session.execute(owed)
+    node.enabled = enabled  # Only now: it makes the database tell all nodes that registrations move.
     store.record("update", "nodes", store.NOTHING, node.name, enabled=enabled)
     store.save()
 
@@ -128,11 +130,14 @@ def switch(name: str, enabled: bool) -> None:
 def remove(name: str) -> None:
     """Delete a node with what it is owed; StillThere if its agent has signed in within the hour.
 
-    An agent that comes back all the same enters it anew, and begins afresh.
+    Gateways that register from it do so from the first node then. An agent that comes back all the same enters it
+    anew, and begins afresh.
     """
     if not state_of(name).gone:
         raise StillThere
     node = _stored(name)
+    for gateway in db.session.scalars(select(Gateway).where(Gateway.node == node.name)):
+        gateway.node = None
     db.session.delete(node)
     store.record("delete", "nodes", store.NOTHING, node.name)
     store.save()

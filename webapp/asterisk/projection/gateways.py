@@ -52,4 +52,5 @@ def project_gateway(gateway: Gateway) -> Iterator[Row]:
             contact_user=gateway.username,
             transport=transport,
             outbound_proxy=proxy,
+            node=gateway.node,
         )
