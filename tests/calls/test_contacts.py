@@ -13,7 +13,7 @@ from webapp.extensions.models import Extension
 from webapp.gateways.models import Gateway
 from webapp.live import operations as live
 
-PHONE = ("office-488", "secret-of-488")  # One that no other test calls.
+PHONE = ("office-487", "secret-of-487")  # One that no other test calls.
 
 
 def contact(carrier: Carrier, thing: uuid.UUID, state: str | None) -> Any:
@@ -29,12 +29,12 @@ def contact(carrier: Carrier, thing: uuid.UUID, state: str | None) -> Any:
 
 
 def test_a_phone_registers_and_goes(carrier: Carrier) -> None:
-    phone = Extension(customer_id=carrier.ids["office"], extension="488", secret=PHONE[1])
+    phone = Extension(customer_id=carrier.ids["office"], extension="487", secret=PHONE[1])
     store.save(phone)
     assert carrier.reception.register(*PHONE) == 200
     try:
         found = contact(carrier, phone.id, "unchecked")
-        assert (found.node, found.aor) == ("pbx1", "office-488")
+        assert (found.node, found.aor) == ("pbx1", "office-487")
         assert found.address == f"{carrier.reception.address}:5060"
         assert list(live.seen([phone]).contacts) == [phone.id]
     finally:
