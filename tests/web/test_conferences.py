@@ -274,8 +274,9 @@ def test_the_list(client: FlaskClient, office: Any, counting: Counting) -> None:
         ask(client, office, name=name)
     page = client.get("/conferences/").text
     assert "<b>Sales" not in page
-    for row, name in zip(rows(page), ("Support", "<b>Sales</b>", "Board"), strict=True):
-        assert name in row
+    assert len(rows(page)) == 3
+    for name in ("Board", "<b>Sales</b>", "Support"):
+        assert any(name in row for row in rows(page))
     assert ["Board" in row for row in rows(client.get("/conferences/?q=board").text)] == [True]
     assert len(rows(client.get("/conferences/?q=4000").text)) == 3
     assert "Nothing" in client.get("/conferences/?open=false").text

@@ -40,7 +40,7 @@ class ConferenceSchema(Schema):
     numbers: Annotated[list[DialledNumber], Field(min_length=1, max_length=MOST), BeforeValidator(_lines)] = Field(
         title=N_("Numbers"),
         description=N_("One in each line, as the customer's phones dial them: extensions and telephone numbers."),
-        json_schema_extra={"widget": "lines"},
+        json_schema_extra={"widget": "lines", "attributes": {"rows": 6}},
     )
     caller_id: CallerNumber = Field(
         "",

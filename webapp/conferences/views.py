@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask_babel import gettext
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload, selectinload
@@ -43,6 +43,8 @@ def show(id: uuid.UUID) -> Any:
 def _page(id: uuid.UUID, form: Any) -> Any:
     options = [joinedload(Conference.customer), selectinload(Conference.participants)]
     conference = db.get_or_404(Conference, id, options=options)
+    if request.headers.get("HX-Request") and not conference.is_open:  # It has just ended: nothing goes on any more.
+        return Response(headers={"HX-Refresh": "true"})
     page = render_template(
         "conferences/show.html",
         thing=conference,
