@@ -126,6 +126,11 @@ def test_three_are_called_and_hear_each_other(carrier: Carrier, asterisk: Asteri
                     until(lambda v=voice, h=hertz: v.hears(h), f"{voice.hertz} to hear {hertz}", PATIENCE)  # type: ignore[misc]  # mypy knows no defaults of lambda
             assert not voice.hears(voice.hertz)
         assert str(id) in rooms(asterisk)
+        live = "SELECT direction FROM live_channels ORDER BY direction"
+        until(
+            lambda: [call.direction for call in query(carrier.url, live)] == ["internal", "outbound", "outbound"],
+            "three live calls",
+        )
         recording = asterisk.spool_path / "monitor" / found(id).recording
         until(lambda: recording.exists() and recording.stat().st_size > 10_000, "the recording")
 

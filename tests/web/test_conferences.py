@@ -256,6 +256,8 @@ def test_an_ended_one_asks_no_more(client: FlaskClient, office: Any) -> None:
     assert "hx-trigger" not in page.partition('id="participants"')[2].partition("<table")[0]
     assert "Close the room" not in page
     assert "Call again" not in page
+    refreshed = client.get(f"/conferences/{held().id}", headers={"HX-Request": "true"})
+    assert refreshed.headers["HX-Refresh"] == "true"
 
 
 def test_a_viewer_looks_only(client: FlaskClient, viewer: FlaskClient, office: Any) -> None:

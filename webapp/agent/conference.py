@@ -8,6 +8,7 @@ dialplan has asked for no route for it and its call file is too old to be taken.
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,6 +22,7 @@ from sqlalchemy import Engine, Row, text
 from sqlalchemy.exc import DBAPIError
 
 from webapp.agent.ami import Ami, AmiDown, AmiError
+from webapp.agent.live import SHARE
 
 log = structlog.get_logger()
 
@@ -104,14 +106,19 @@ class Channel:
 
 async def watch(engine: Engine, node: str, ami: Ami, spool: Path) -> None:
     """For ever."""
+    pause = PAUSE_SECONDS
     while True:
-        await asyncio.sleep(PAUSE_SECONDS)
+        await asyncio.sleep(pause)
+        began = time.monotonic()
         try:
             await look(engine, node, ami, spool)
         except DBAPIError as error:
             log.warning("conferences not looked after", reason=str(error.orig).strip().splitlines()[0])
-        except (AmiDown, AmiError) as error:  # What goes on there is not known, and nothing is said of it.
+        except AmiError as error:
             log.warning("conferences not looked after", reason=str(error))
+        except AmiDown:  # What goes on there is not known, and nothing is said of it. The link tells in the log.
+            continue
+        pause = max(PAUSE_SECONDS, SHARE * (time.monotonic() - began))
 
 
 async def look(engine: Engine, node: str, ami: Ami, spool: Path) -> None:
@@ -170,7 +177,10 @@ def drop(spool: Path, name: str, content: str) -> None:
     folder.mkdir(exist_ok=True)
     path = folder / name
     path.write_text(content)
-    path.chmod(0o644)  # Asterisk may be another user. Who may look into its spool is a matter of the folder.
+    path.chmod(0o640)
+    owner = spool.stat()
+    with suppress(PermissionError):  # We are Asterisk's user as a rule, or root.
+        os.chown(path, owner.st_uid, owner.st_gid)
     path.rename(spool / name)
 
 

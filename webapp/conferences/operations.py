@@ -117,12 +117,13 @@ def _payer(customer_id: uuid.UUID | None) -> Customer:
 def _refusals(customer: Customer, numbers: Sequence[str], caller: str) -> list[str]:
     """Why numbers would not be called, asked as the dialplan will ask."""
     refusals: list[str] = []
+    emergencies = set(settings.current().emergency_numbers)
     meant: dict[str, str] = {}
     outside = 0
     for number in numbers:
         answer = routing.ask(customer.id, number, caller=caller, channels=outside + 1)
         outside += answer.verdict in ("route", "did")
-        if number.removeprefix("+") in settings.current().emergency_numbers:
+        if {number.removeprefix("+"), answer.number} & emergencies:
             reason = gettext("Who calls for help dials it himself.")
         elif answer.verdict == "refused" and answer.reason != "calls_per_second":  # In a moment it may be another.
             reason = str(routing.REASONS.get(answer.reason, answer.reason))
