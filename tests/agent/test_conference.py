@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, insert
+from sqlalchemy import Engine, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from deploy.embedded.postgres import Postgres
@@ -238,6 +239,37 @@ async def test_one_that_was_dialled_is_over_when_it_has_no_channel(engine: Engin
     write(engine, "INSERT INTO asterisk.call_requests (id, customer_id, dialed) VALUES (:id, '', '')", id=str(id))
     assert await looking.sees(channel(id, 0)) == ["calling"]
     assert await looking.sees() == ["over"]
+
+
+async def test_a_call_that_begins_while_we_look_is_not_taken_for_gone(
+    engine: Engine, looking: Looking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [id] = held(engine, "100")
+    await looking.sees()
+    asked = conference._channels
+
+    async def begins(ami: Ami) -> dict[str, conference.Channel]:
+        found = await asked(ami)
+        write(engine, "INSERT INTO asterisk.call_requests (id, customer_id, dialed) VALUES (:id, '', '')", id=str(id))
+        return found
+
+    monkeypatch.setattr(conference, "_channels", begins)
+    assert await looking.sees() == ["calling"]
+    assert looking.ended() is None
+
+
+async def test_one_more_number_keeps_a_conference_from_ending(engine: Engine, looking: Looking) -> None:
+    """Somebody calls it in the very moment in which the last one has left."""
+    held(engine, "100")
+    write(engine, "UPDATE conference_participants SET state = 'over', joined_at = now()")
+    with engine.connect() as connection:
+        id = connection.execute(select(Conference.id).with_for_update()).scalar_one()
+        ending = asyncio.create_task(looking.sees())
+        await until(lambda: read(engine, "SELECT 1 FROM pg_locks WHERE NOT granted"))
+        connection.execute(insert(Participant).values(conference_id=id, position=1, number="101"))
+        connection.commit()
+    assert await ending == ["over", "asked"]
+    assert looking.ended() is None
 
 
 async def test_a_spool_that_takes_nothing(engine: Engine, looking: Looking) -> None:

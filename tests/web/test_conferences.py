@@ -282,6 +282,10 @@ def test_the_list(client: FlaskClient, office: Any, counting: Counting) -> None:
     assert ["Board" in row for row in rows(client.get("/conferences/?q=board").text)] == [True]
     assert len(rows(client.get("/conferences/?q=4000").text)) == 3
     assert "Nothing" in client.get("/conferences/?open=false").text
+    ask(client, office, name="=1+1")
+    lines = client.get("/conferences/export.csv?q=1%2B1").text.splitlines()
+    assert lines[0].lstrip("\ufeff").startswith("created_at")
+    assert "'=1+1" in lines[1]
     with counting() as few:
         client.get("/conferences/")
     for _ in range(3):

@@ -45,4 +45,17 @@ CONFERENCES = ListOf(
         ),
         Filter("open", lazy_gettext("State"), Conference.is_open, words=OPEN),
     ],
+    export={
+        "created_at": Conference.created_at,
+        "name": Conference.name,
+        "customer": Customer.name,
+        "numbers": Conference.numbers,
+        "caller_id": Conference.caller_id,
+        "record": Conference.record,
+        "max_minutes": Conference.max_minutes,
+        "node": Conference.node,
+        "username": Conference.username,
+        "ended_at": Conference.ended_at,
+        "end_reason": Conference.end_reason,
+    },
 )

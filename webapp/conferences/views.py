@@ -16,6 +16,7 @@ from webapp.conferences.models import Conference
 from webapp.conferences.schemas import ConferenceSchema, NumberSchema
 from webapp.customers.models import Customer
 from webapp.details import changes
+from webapp.export import csv_file
 from webapp.ext import db
 from webapp.forms import choose, form_for
 from webapp.pages import saved
@@ -32,6 +33,12 @@ NumberForm = form_for(NumberSchema)
 @permission("conferences.read")
 def index() -> Any:
     return render_template("conferences/index.html", page=CONFERENCES.page(), states=STATES)
+
+
+@bp.get("/export.csv")
+@permission("conferences.read")
+def export() -> Any:
+    return csv_file(CONFERENCES, "conferences")
 
 
 @bp.get("/<uuid:id>")
