@@ -20,6 +20,7 @@ AREAS = (
     "users",
     "dashboard",
     "live",
+    "conferences",
     "monitoring",
     "customers",
     "payments",

@@ -2,6 +2,7 @@
 
 from webapp.accounts.models import AuditEntry, KnownAddress, SecondFactor, SignInTry, User, UserSession
 from webapp.calls.models import Call, CallTotal, Journal, JournalDay, UnratedCdr
+from webapp.conferences.models import Conference, Participant
 from webapp.customers.models import Customer
 from webapp.destination_lists.models import DestinationList
 from webapp.dialling.models import NumberRule
@@ -26,6 +27,7 @@ __all__ = [
     "Call",
     "CallTotal",
     "CompanySettings",
+    "Conference",
     "Customer",
     "DestinationList",
     "Did",
@@ -47,6 +49,7 @@ __all__ = [
     "Node",
     "NumberRule",
     "OutboxEntry",
+    "Participant",
     "Payment",
     "PricePlan",
     "Provider",

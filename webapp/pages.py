@@ -82,6 +82,7 @@ REPORTS = (
 NAVIGATION = (
     Entry("dashboard.index", lazy_gettext("Dashboard"), "layout-dashboard"),
     Entry("live.index", lazy_gettext("Live calls"), "phone-call"),
+    Entry("conferences.index", lazy_gettext("Conferences"), "users-group"),
     Entry("customers.index", lazy_gettext("Customers"), "users"),
     Entry("extensions.index", lazy_gettext("Extensions"), "phone"),
     Entry("dids.index", lazy_gettext("DIDs"), "hash"),

@@ -29,6 +29,7 @@ _AREAS = (
     "tariffs",
     "number-rules",
     "destination_lists",
+    "conferences",
     "imports",
 )
 PERMISSIONS: dict[str, frozenset[str]] = {

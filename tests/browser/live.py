@@ -22,6 +22,7 @@ from tests.conftest import PASSWORD
 from webapp import create_app, demonstration, store
 from webapp.accounts.models import User
 from webapp.calls.models import Call, UnratedCdr
+from webapp.conferences.models import Conference
 from webapp.customers.models import Customer
 from webapp.destination_lists.models import DestinationList
 from webapp.dialling.models import NumberRule
@@ -215,10 +216,25 @@ FROM generate_series(1, 12) n, (SELECT id FROM customers ORDER BY code LIMIT 1) 
 """
 
 
+# A conference of three: one is in the room, one rings, and one was refused.
+CONFERENCE = """
+WITH made AS (
+    INSERT INTO conferences (name, customer_id, numbers, node, username, record)
+    SELECT 'Board meeting', id, '{100,551140001234,551140001299}', 'pbx1', 'olga', true
+    FROM customers ORDER BY code LIMIT 1 RETURNING id
+)
+INSERT INTO conference_participants (conference_id, position, number, state, called_at, joined_at)
+SELECT id, n, (ARRAY['100', '551140001234', '551140001299'])[n], (ARRAY['joined', 'ringing', 'not_called'])[n], now(),
+    CASE WHEN n = 1 THEN now() END
+FROM made, generate_series(1, 3) n
+"""
+
+
 def record_calls() -> None:
     """As Asterisk does, when they end; and those that go on."""
     db.session.execute(text(CDRS))
     db.session.execute(text(LIVE))
+    db.session.execute(text(CONFERENCE))
     db.session.commit()
 
 
@@ -374,6 +390,10 @@ def every_page(site: Site) -> dict[str, str]:
             "audit-nothing-found": "/audit/?who=nobody",
             "dids-allocate-many": "/dids/allocate",
             "dids-deallocate-many": "/dids/deallocate",
+            "conferences": "/conferences/",
+            "conferences-new": "/conferences/new",
+            "conferences-nothing-found": "/conferences/?q=zzzz",
+            "conference": f"/conferences/{one(Conference)}",
             "live": "/live/",
             "live-nothing-found": "/live/?q=zzzz",
             "reports": "/reports/",

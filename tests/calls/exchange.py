@@ -105,6 +105,7 @@ class AgentProcess:
             "AMI_PORT": asterisk.values["AMI_PORT"],
             "AMI_SECRET": AMI_SECRET,
             "ASTERISK_JOURNAL_PATH": str(asterisk.journal_path),
+            "ASTERISK_SPOOL_PATH": str(asterisk.spool_path / "outgoing"),
         }
         self.log = log
         self.process: subprocess.Popen[bytes] | None = None

@@ -13,7 +13,7 @@ from email.parser import HeaderParser
 from pathlib import Path
 from string import Template
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 
@@ -21,7 +21,7 @@ SCENARIOS = Path(__file__).parent / "scenarios"
 LIFETIME = 600
 FOREVER = 2.0 * LIFETIME
 
-# No party sends media: calls have to stay up without.
+# No party sends media by itself (rtp.py does): calls have to stay up without.
 SDP = """\
 v=0
 o=- 1 1 IN IP4 [local_ip]
@@ -394,10 +394,12 @@ class Peer:
         hang_up_after: float | None = None,
         expect_calls: int = 1,
         auth: Auth | None = None,
+        media_port: int | None = None,
     ) -> Answering:
         """Answer every call, after `ring_for` seconds, and wait for its end or hang up.
 
-        With `auth` calls and registrations must bring this user's password. Without, all are welcome.
+        With `auth` calls and registrations must bring this user's password. Without, all are welcome. Media is
+        wanted at `media_port`, where somebody else may listen (rtp.py).
         """
         return self._listen(
             "answer",
@@ -406,6 +408,7 @@ class Peer:
             hang_up_after=hang_up_after,
             expect_calls=expect_calls,
             auth=auth,
+            media_port=media_port,
         )
 
     def registrar(self, user: str, password: str) -> Answering:
@@ -453,9 +456,11 @@ class Peer:
         status: int = 480,
         headers: Mapping[str, str] | None = None,
         auth: Auth | None = None,
+        media_port: int | None = None,
     ) -> Answering:
         scenario = self._write(
             "answer",
+            sdp=SDP.replace("[media_port]", str(media_port or "[media_port]")),
             outcome=outcome,
             alert="ring" if ring else "wait",
             ring_for=milliseconds(ring_for),
@@ -566,11 +571,11 @@ class Peer:
             response = final_response(method, running.messages)
             return response.status if response else 408
 
-    def _write(self, scenario: str, **words: object) -> Path:
+    def _write(self, scenario: str, **words: Any) -> Path:
         """Write this scenario into the working directory, with its words filled in."""
         text = Scenario((SCENARIOS / f"{scenario}.xml").read_text())
         path = self.workdir / f"{next(_numbers):03}-{scenario}-{self.address}.xml"
-        path.write_text(text.substitute(words, sdp=SDP, provisionals=PROVISIONALS, refusals=REFUSALS))
+        path.write_text(text.substitute({"sdp": SDP} | words, provisionals=PROVISIONALS, refusals=REFUSALS))
         return path
 
     def _client_options(self, user: str, password: str) -> list[str]:

@@ -135,6 +135,7 @@ def test_whatever_has_a_page_is_linked_to_it(app: Flask, client: FlaskClient) ->
     things.deck_line(things.provider("Sul"))
     things.number_rule(description="Long distance")
     things.destination_list()
+    things.conference(office, "100")
     things.rerating()
     things.invoice_check(things.provider("Leste"))
     made(admin)

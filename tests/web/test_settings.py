@@ -35,6 +35,7 @@ FIRST = {
     "prepaid_call_seconds": "3600",
     "quarantine_days": "30",
     "call_requests_days": "90",
+    "conference_customer_id": "",
 }
 
 

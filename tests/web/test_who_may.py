@@ -33,6 +33,7 @@ AREAS = (
     "tariffs",
     "number-rules",
     "destination_lists",
+    "conferences",
     "imports",
 )
 

@@ -14,6 +14,7 @@ from sqlalchemy import func, select, text
 
 from webapp import store
 from webapp.calls.models import Call
+from webapp.conferences.models import Conference, Participant
 from webapp.customers.models import Customer
 from webapp.destination_lists.models import DestinationList
 from webapp.dialling.models import NumberRule
@@ -172,6 +173,13 @@ def invoice_check(provider: Provider) -> InvoiceCheck:
     store.record("create", "invoice_checks", check.id, str(check), provider_id=provider.id)
     store.save()
     return check
+
+
+def conference(customer: Customer, *numbers: str, **values: Any) -> Conference:
+    """Numbers that are to be called, as it is recorded; no node looks after it."""
+    called = [Participant(position=place, number=number) for place, number in enumerate(numbers)]
+    values = {"name": "Board", "node": "n1", "username": "olga", "participants": called, **values}
+    return _stored(Conference(customer_id=customer.id, numbers=list(numbers), **values))
 
 
 def edit_path(thing: Managed) -> str:

@@ -29,6 +29,8 @@ _NAMES = (
 OLDEST_FIELDS = _NAMES.split()
 OLDER_FIELDS = [*OLDEST_FIELDS, "pdd", "previous_cause", "previous_status"]
 FIELDS = [*OLDER_FIELDS, "cause"]
+# Contexts whose records are no calls: what says how the last leg ended, and what leads into a conference (landing.sql).
+NO_CALLS = ("hang-up", "conference-call")
 
 # Asterisk writes the journal and the database one after the other. A record that is missing in the database is left
 # to Asterisk for so long.
@@ -318,7 +320,7 @@ def _count(connection: Connection, node: str, records: list[Record], inserted: l
         """
     )
     seen, taken = (
-        [{"start": record["start"]} for record in each if record["dcontext"] != "hang-up"]
+        [{"start": record["start"]} for record in each if record["dcontext"] not in NO_CALLS]
         for each in (records, inserted)
     )
     values = {"node": node, "seen": _json(seen), "taken": _json(taken), "unreadable": unreadable}

@@ -18,6 +18,8 @@ from sqlalchemy.sql.base import ExecutableOption
 
 from webapp.accounts.models import AuditEntry, User
 from webapp.accounts.schemas import UserSchema
+from webapp.conferences.models import Conference
+from webapp.conferences.schemas import ConferenceSchema
 from webapp.customers.models import Customer
 from webapp.customers.schemas import CustomerSchema
 from webapp.destination_lists.models import DestinationList
@@ -67,6 +69,7 @@ class Kind:
 KINDS = {
     "api_tokens": Kind(N_("API token"), ApiToken, TokenSchema),
     "asterisk": Kind(N_("Asterisk's tables"), None),
+    "conferences": Kind(N_("Conference"), Conference, ConferenceSchema, "conferences.show"),
     "customers": Kind(N_("Customer"), Customer, CustomerSchema, "customers.show"),
     "customer_dids": Kind(N_("Allocation"), Allocation, AllocationSchema, "dids.show", [joinedload(Allocation.did)]),
     "destination_lists": Kind(N_("Destination list"), DestinationList, DestinationListSchema, "destination_lists.show"),
@@ -102,6 +105,7 @@ ACTIONS = {
     "second factor off": N_("Two-step sign-in turned off"),
     "rerate": N_("Rating again begun"),
     "rerated": N_("Rated again"),
+    "drop": N_("Dropped from a conference"),
     "allocate": N_("Given to a customer"),
     "deallocate": N_("Taken back"),
 }
@@ -114,6 +118,11 @@ _FIELDS = {
     "price_after": N_("Price after"),
     "price_before": N_("Price before"),
     "allocated_at": N_("Allocated at"),
+    "closing_at": N_("Closed at"),
+    "node": N_("Node"),
+    "number": N_("Number"),
+    "end_reason": N_("End"),
+    "ended_at": N_("Ended at"),
     "count": N_("How many"),
     "customer_code": N_("Customer"),
     "customer_id": N_("Customer"),
@@ -142,6 +151,7 @@ _FIELDS = {
 _REFERENCES = {
     "allowed_list_id": "destination_lists",
     "blocked_list_id": "destination_lists",
+    "conference_customer_id": "customers",
     "customer_id": "customers",
     "did_id": "dids",
     "extension_id": "extensions",

@@ -32,6 +32,8 @@ class CompanySettings(Managed, Base):
     max_call_seconds: Mapped[int] = mapped_column(server_default="14400")  # The longest call out.
     prepaid_call_seconds: Mapped[int] = mapped_column(server_default="3600")  # What is put by for is no longer.
     price_places: Mapped[int] = mapped_column(server_default="4")  # What a call costs and is sold for is rounded to.
+    # Who pays for conferences that name no customer.
+    conference_customer_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("customers.id", ondelete="SET NULL"))
     call_requests_days: Mapped[int] = mapped_column(server_default="90")  # How long routing decisions are kept.
 
     __table_args__ = (

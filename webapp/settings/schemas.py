@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 import zoneinfo
 from functools import cache
 from typing import Annotated
@@ -89,3 +90,15 @@ class SettingsSchema(Schema):
         title=N_("Keep routing decisions (days)"),
         description=N_("Why each call went where it went is kept so long, and then deleted for good."),
     )
+    conference_customer_id: uuid.UUID | None = Field(
+        None,
+        title=N_("Conferences are paid by"),
+        description=N_("By the routes and at the cost of this customer numbers are called where none is named."),
+    )
+
+    REFUSALS = {
+        "fk_settings_conference_customer_id_customers": (
+            "conference_customer_id",
+            N_("This customer no longer exists."),
+        ),
+    }

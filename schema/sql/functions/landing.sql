@@ -38,6 +38,8 @@ BEGIN
     END IF;
     IF cdr.dcontext = 'hang-up' THEN
         RETURN '';  -- It only says how the last leg ended.
+    ELSIF cdr.dcontext = 'conference-call' THEN
+        RETURN '';  -- The end of a Local channel that leads into a room; the call is that of the other end.
     END IF;
     rated := public.rate_call(
         cdr.direction, customer, CASE WHEN cdr.direction = 'inbound' THEN coalesce(nullif(cdr.did, ''), number) ELSE number END,

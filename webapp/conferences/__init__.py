@@ -1,0 +1,1 @@
+"""Conferences: numbers that are called and joined in a room."""
