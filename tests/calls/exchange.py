@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -25,6 +27,9 @@ AMI_SECRET = "agent-secret-for-tests"
 DB_PASSWORD = "asterisk-password-for-tests"
 SECRET_KEY = "a key for tests, long enough to be taken"
 VAR = Path(__file__).parents[2] / "var"
+
+# Where an Asterisk has its media: 400 ports that are no other's of this run, nor likely another's on this machine.
+_media = itertools.cycle(random.sample(range(10_000, 21_000, 400), k=27))
 
 
 @contextmanager
@@ -62,8 +67,9 @@ def prepare_database(cluster: Postgres, name: str) -> str:
 
 
 @contextmanager
-def running_asterisk(cluster: Postgres, database: str, node: str = "pbx1", rtp: int = 20_000) -> Iterator[Asterisk]:
-    """A booted Asterisk that reads `database`, with its media at 400 ports from `rtp` on."""
+def running_asterisk(cluster: Postgres, database: str, node: str = "pbx1") -> Iterator[Asterisk]:
+    """A booted Asterisk that reads `database`."""
+    media = next(_media)
     with tempfile.TemporaryDirectory(prefix="aa-ast-", ignore_cleanup_errors=True) as directory:
         Path(directory).chmod(0o755)
         asterisk = Asterisk(
@@ -73,8 +79,8 @@ def running_asterisk(cluster: Postgres, database: str, node: str = "pbx1", rtp: 
                 "NODE": node,
                 "SIP_BIND": "127.0.0.1",
                 "SIP_PORT": str(free_port()),
-                "RTP_START": str(rtp),
-                "RTP_END": str(rtp + 400),
+                "RTP_START": str(media),
+                "RTP_END": str(media + 398),
                 "AMI_PORT": str(free_port()),
                 "AMI_SECRET": AMI_SECRET,
                 "DB_HOST": "127.0.0.1",
