@@ -4,7 +4,7 @@ PYTHON := $(VENV)/bin/python
 export RUFF_CACHE_DIR := $(CURDIR)/var/cache/ruff
 export MYPY_CACHE_DIR := $(CURDIR)/var/cache/mypy
 
-.PHONY: help run test check fmt translations bench clean tools
+.PHONY: help run test check fmt translations soak bench clean tools
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 8
@@ -49,6 +49,9 @@ translations: tools ## collect the texts for the translators, and compile what t
 	$(VENV)/bin/pybabel -q update -i var/messages.pot -d webapp/translations -l pt_BR --no-fuzzy-matching \
 		--ignore-obsolete
 	$(VENV)/bin/pybabel -q compile -d webapp/translations
+
+soak: tools ## kill each part in turn while 20 calls a second are made, and say how soon all was well again
+	SOAK=1 $(PYTEST) -s tests/calls/test_killings.py
 
 bench: tools ## measure saves, lists, imports and ten million calls, each beside its rival; B="lists" measures one
 	$(PYTHON) -m tests.bench $(B)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -25,6 +27,10 @@ AMI_SECRET = "agent-secret-for-tests"
 DB_PASSWORD = "asterisk-password-for-tests"
 SECRET_KEY = "a key for tests, long enough to be taken"
 VAR = Path(__file__).parents[2] / "var"
+
+MEDIA_PORTS = 400
+# Where an Asterisk has its media: ports that are no other's of this run, nor likely another's on this machine.
+_media = itertools.cycle(random.sample(range(10_000, 21_000, MEDIA_PORTS), k=27))
 
 
 @contextmanager
@@ -63,9 +69,10 @@ def prepare_database(cluster: Postgres, name: str) -> str:
 
 @contextmanager
 def running_asterisk(
-    cluster: Postgres, database: str, node: str = "pbx1", rtp: int = 20_000, ports: int = 400
+    cluster: Postgres, database: str, node: str = "pbx1", ports: int = MEDIA_PORTS
 ) -> Iterator[Asterisk]:
-    """A booted Asterisk that reads `database`, with its media at so many ports from `rtp` on: four for each call."""
+    """A booted Asterisk that reads `database`, with so many ports for media: four for each call."""
+    media = next(_media)
     with tempfile.TemporaryDirectory(prefix="aa-ast-", ignore_cleanup_errors=True) as directory:
         Path(directory).chmod(0o755)
         asterisk = Asterisk(
@@ -75,8 +82,8 @@ def running_asterisk(
                 "NODE": node,
                 "SIP_BIND": "127.0.0.1",
                 "SIP_PORT": str(free_port()),
-                "RTP_START": str(rtp),
-                "RTP_END": str(rtp + ports),
+                "RTP_START": str(media),
+                "RTP_END": str(media + ports - 2),
                 "AMI_PORT": str(free_port()),
                 "AMI_SECRET": AMI_SECRET,
                 "DB_HOST": "127.0.0.1",

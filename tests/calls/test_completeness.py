@@ -49,7 +49,7 @@ RATE, SECONDS, HOLD = 4, 20, 2.0
 class Traffic:
     """Calls in to a customer and out to a provider, several a second, each told apart by a number of its own."""
 
-    def __init__(self, carrier: Carrier, mark: str) -> None:
+    def __init__(self, carrier: Carrier, mark: str, rate: int = RATE, seconds: int = SECONDS) -> None:
         self.carrier = carrier
         self.began = time.monotonic()
         self.inward = f"5511{mark}"  # The callers' numbers, and ...
@@ -59,7 +59,7 @@ class Traffic:
         db.session.remove()  # What the test itself holds open would not outlive the database.
         db.engine.dispose()
         self.called = [carrier.acme.answer(), carrier.first.answer()]
-        shape = {"rate": RATE, "calls": RATE * SECONDS, "hold": HOLD}
+        shape = {"rate": rate, "calls": rate * seconds, "hold": HOLD}
         self.callers = [
             carrier.first.traffic(did, f"{self.inward}[call_number]", **shape),  # type: ignore[arg-type]  # it fits
             carrier.acme.traffic(f"{self.outward}[call_number]", did, **shape),  # type: ignore[arg-type]  # it fits

@@ -24,7 +24,7 @@ SECONDS = 60  # Two cores are busy with more than this.
 @pytest.fixture(scope="module")
 def other(cluster: Postgres, calls_url: str, agent: AgentProcess) -> Iterator[Asterisk]:
     """The Asterisk of node pbx2. When its agent has gone, too, nobody owes the node anything."""
-    with running_asterisk(cluster, "calls", node="pbx2", rtp=20_500) as asterisk:
+    with running_asterisk(cluster, "calls", node="pbx2") as asterisk:
         yield asterisk
     query(calls_url, "DELETE FROM nodes WHERE name = 'pbx2' RETURNING name")
 
