@@ -60,7 +60,8 @@ _TAKE = text("""
         FROM public.conferences c
         JOIN public.conference_participants p ON p.conference_id = c.id
         LEFT JOIN public.customers k ON k.id = c.customer_id
-        WHERE c.node = :node AND c.ended_at IS NULL AND p.state = 'asked'
+        WHERE c.node = :node AND c.ended_at IS NULL AND c.closing_at IS NULL
+          AND p.state = 'asked' AND p.dropping_at IS NULL
     )
     UPDATE public.conference_participants p SET state = 'calling', called_at = now()
     FROM next, public.conferences c
