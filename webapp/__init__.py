@@ -44,6 +44,7 @@ AREAS = (
     "search",
     "settings",
     "nodes",
+    "proof",
     "dialling",
     "number_rules",
     "destination_lists",

@@ -12,6 +12,7 @@ from webapp.imports.models import DidLine, Import, ImportChange, ImportFile, Tar
 from webapp.invoice_checks.models import InvoiceCheck, InvoiceLine
 from webapp.live.models import LiveCall, LiveNode
 from webapp.payments.models import Payment, Reservation
+from webapp.proof.models import SyncCheck
 from webapp.providers.models import Provider
 from webapp.reratings.models import Rerating, ReratingCustomer
 from webapp.routes.models import Route
@@ -56,6 +57,7 @@ __all__ = [
     "Route",
     "SecondFactor",
     "SignInTry",
+    "SyncCheck",
     "Tariff",
     "TariffLine",
     "UnratedCdr",

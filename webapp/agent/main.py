@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
-from webapp.agent import database, health, journal, live, outbox
+from webapp.agent import database, health, journal, live, outbox, proof
 from webapp.agent.ami import Ami, AmiDown, AmiError
 from webapp.config import AgentSettings
 
@@ -48,7 +48,8 @@ class Agent:
         """For ever. Only cancelling it ends it."""
         listener = database.Listener(self.settings.database_url, self.woken, self.database_back)
         watching = live.watch(self.engine, self.settings.node, self.ami)
-        tasks = [asyncio.create_task(work) for work in (listener.run(), self._keep_books(), watching)]
+        proving = proof.watch(self.engine, self.settings.node, self.ami)
+        tasks = [asyncio.create_task(work) for work in (listener.run(), self._keep_books(), watching, proving)]
         for task in tasks:
             task.add_done_callback(_tell_of_its_end)
         server = await self._serve()
