@@ -16,7 +16,7 @@ from webapp.asterisk.used import COLUMNS, SECRET, Finding, found
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a row: what it should be, what the row says, and whether a node can be asked for it."""
+    """A column of a row: what it should be, what the row says, and whether a node says what it uses."""
 
     name: str
     wanted: Stored
@@ -67,7 +67,7 @@ def _columns(table: str, wanted: Values, there: Values) -> list[Column]:
             shown.get(name),
             seen.get(name),
             wanted.get(name) == there.get(name),
-            name in COLUMNS.get(table, {}),
+            name in {"id", *COLUMNS[table]} if table in COLUMNS else False,
         )
         for name in wanted or there
         if wanted.get(name) is not None or there.get(name) is not None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
+import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +20,10 @@ from webapp.ext import db
 from webapp.nodes import operations as nodes
 from webapp.proof.models import EVERYTHING, MOST, TABLES, SyncCheck
 from webapp.realtime.kinds import KINDS
+from webapp.validation import N_
 
+IN_THE_WAY = N_("A row made by hand stands where one of ours belongs. Delete it first (%(constraint)s).")
+_UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 KEPT_DAYS = 30  # Longer ago nothing is proved by it.
 
 State = Literal["never", "asked", "unknown", "different", "right"]
@@ -81,16 +86,25 @@ def ask(scope: str = EVERYTHING) -> None:
 
     The tables are compared at once; the agents answer when they can.
     """
-    session = db.session()
-    found = [finding.as_json() for finding in differences(session, scope)]
-    strange = {} if scope else {table: keys[:MOST] for table, keys in by_hand(session).items()}
-    asked = {"scope": scope, "asked_by": who.username(), "asked_at": func.clock_timestamp()}
+    now = func.clock_timestamp()
+    asked = {"scope": scope, "asked_by": who.username(), "asked_at": now}
     begun = {"done": 0, "total": 0, "error": "", "finished_at": None, "differences": 0, "findings": [], "by_hand": {}}
-    tables = {"finished_at": func.clock_timestamp(), "differences": len(found), "findings": found[:MOST]}
-    questions = [{"node": TABLES, **asked, **begun, **tables, "by_hand": strange}]
+    questions = [{"node": TABLES, **asked, **begun, **_of_tables(scope), "finished_at": now}]
     questions += [{"node": node.name, **asked, **begun} for node in nodes.states() if node.enabled]
     old = delete(SyncCheck).where(SyncCheck.asked_at < func.now() - dt.timedelta(days=KEPT_DAYS))
     store.note(old, *map(_put, questions))
+
+
+def tables_only() -> Proof:
+    """Asterisk's tables held against what they should be, without a question to any node; nothing is stored."""
+    check = SyncCheck(node=TABLES, scope=EVERYTHING, error="", finished_at=dt.datetime.now(dt.UTC), **_of_tables(""))
+    return Proof(EVERYTHING, [Part(TABLES, check)])
+
+
+def _of_tables(scope: str) -> dict[str, Any]:
+    found = [finding.as_json() for finding in differences(db.session(), scope)]
+    strange = {} if scope else {table: keys[:MOST] for table, keys in by_hand(db.session()).items()}
+    return {"differences": len(found), "findings": found[:MOST], "by_hand": strange}
 
 
 def _put(values: dict[str, Any]) -> Any:
@@ -104,6 +118,16 @@ def last(scope: str = EVERYTHING) -> Proof:
     checks = {check.node: check for check in db.session.scalars(select(SyncCheck).where(SyncCheck.scope == scope))}
     there = [Part(node.name, checks.get(node.name), node.alive) for node in nodes.states() if node.enabled]
     return Proof(scope, [Part(TABLES, checks.get(TABLES)), *there])
+
+
+def wait_for(seconds: float) -> Proof:
+    """Ask for a proof of everything, and wait until all nodes that are there have answered, but not for ever."""
+    ask()
+    until = time.monotonic() + seconds
+    while (proof := last()).working and time.monotonic() < until:
+        db.session.rollback()  # Else we would go on to see what was there at first.
+        time.sleep(0.5)
+    return proof
 
 
 def repair(scope: str = EVERYTHING) -> store.Receipt:
@@ -125,14 +149,7 @@ def answer_of(part: Part, table: str, key: str, column: str) -> tuple[str, Any]:
 
 def owner_or_404(scope: str) -> str:
     """An owner of rows, or everything; 404 for what is neither."""
-    if scope == EVERYTHING:
-        return scope
-    name, _, id = scope.partition(":")
-    try:
-        known = any(kind.__name__.lower() == name for kind, _ in KINDS.values())
-        return f"{name}:{uuid.UUID(id)}" if known else abort(404)
-    except ValueError:
-        abort(404)
+    return scope if scope == EVERYTHING or _is_owner(scope) else abort(404)
 
 
 # ---- what was found, side by side
@@ -180,7 +197,7 @@ def _said(part: Part, found: Mapping[str, tuple[str, Any]]) -> tuple[str, Any]:
 
 def things(found: Sequence[Line]) -> dict[str, Any]:
     """Owner -> the thing itself, of those that are still there; one query for each kind."""
-    owners = {line.owner for line in found}
+    owners = [owner for owner in {line.owner for line in found} if _is_owner(owner)]
     there = {}
     for kind, options in KINDS.values():
         name = kind.__name__.lower()
@@ -189,3 +206,9 @@ def things(found: Sequence[Line]) -> dict[str, Any]:
             for thing in db.session.scalars(select(kind).options(*options).where(kind.id.in_(ids))):
                 there[f"{name}:{thing.id}"] = thing
     return there
+
+
+def _is_owner(text: str) -> bool:
+    """Whether a thing of ours could be meant. Rows may have been given any owner by hand."""
+    name, _, id = text.partition(":")
+    return name in {kind.__name__.lower() for kind, _ in KINDS.values()} and bool(re.fullmatch(_UUID, id))

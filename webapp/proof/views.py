@@ -51,13 +51,7 @@ def repair() -> Any:
     try:
         receipt = operations.repair(scope)
     except store.Refused as refused:
-        flash(
-            gettext(
-                "A row made by hand stands where one of ours belongs. Delete it first (%(constraint)s).",
-                constraint=refused.constraint,
-            ),
-            "danger",
-        )
+        flash(gettext(operations.IN_THE_WAY, constraint=refused.constraint), "danger")
         return redirect(_page(scope))
     if not receipt.changes and not receipt.orders:
         flash(gettext("There is nothing to repair."), "success")
