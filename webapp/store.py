@@ -160,10 +160,15 @@ def aside(statement: Update) -> int:
         return cast(CursorResult[Any], session.execute(statement)).rowcount
 
 
-def repair(scope: str = "") -> Receipt:
+def repair(scope: str = "", owners: Sequence[str] | None = None) -> Receipt:
     """Set Asterisk's tables right where they are not what the stored things make of them, and have the nodes read anew
-    what the last proof found them to use wrongly. With a `scope`, an owner of rows, only what is its."""
-    return _guarded(lambda session: _repair(session, scope))
+    what the last proof found them to use wrongly. With a `scope`, an owner of rows, only what is its.
+
+    `owners`: whose rows are wrong, if that is known; else it is found out, before others who save have to wait.
+    """
+    if owners is None:
+        owners = [scope] if scope else check.suspects(db.session())
+    return _guarded(lambda session: _repair(session, scope, owners))
 
 
 def _commit() -> Receipt:
@@ -272,8 +277,8 @@ def _carry_out(
     return _write(session, wanted)
 
 
-def _repair(session: Session, scope: str) -> Receipt:
-    changes = sync(session, check.wanted(session, scope))
+def _repair(session: Session, scope: str, owners: Sequence[str]) -> Receipt:
+    changes = sync(session, check.wanted(session, owners))
     owed = _cures(session, scope)
     if changes or owed:
         about = {"rows": len(changes), "nodes": sorted(owed), "owner": scope}

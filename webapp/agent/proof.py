@@ -252,7 +252,7 @@ def _owes(engine: Engine, node: str) -> bool:
 def _expected(engine: Engine, scope: str) -> Expected:
     """What follows for Asterisk from what is stored now. Dialplan rows are looked up at every call and kept nowhere."""
     with Session(engine) as session:
-        wanted = check.wanted(session, scope) if scope else _sip(session)
+        wanted = check.wanted(session, [scope]) if scope else _sip(session)
         by_hand = {table: frozenset(keys) for table, keys in check.by_hand(session).items()}
     by_hand["ps_endpoint_id_ips"] = by_hand.get("ps_endpoint_id_ips", frozenset()) | {check.CANARY}
     rows: dict[str, dict[str, tuple[str, Values]]] = {kind.TABLE: {} for kind in TABLES}

@@ -74,9 +74,9 @@ def _columns(table: str, wanted: Values, there: Values) -> list[Column]:
     ]
 
 
-def differences(session: Session, scope: str = "") -> list[Finding]:
+def differences(session: Session, scope: str, tell: check.Tell) -> list[Finding]:
     """What is not as it should be in Asterisk's tables, or in the rows of one owner."""
-    return sorted(found(check.check(session, scope)), key=lambda each: (each.table, each.key, each.owner))
+    return sorted(found(check.check(session, scope, tell)), key=lambda each: (each.table, each.key, each.owner))
 
 
 def by_hand(session: Session) -> dict[str, list[str]]:

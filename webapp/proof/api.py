@@ -100,7 +100,7 @@ def _part(part: operations.Part) -> PartAnswer:
         finished_at=check.finished_at if check else None,
         done=check.done if check else 0,
         total=check.total if check else 0,
-        error=check.error if check else "",
+        error=part.reason,
         differences=check.differences if check else 0,
         findings=[FindingAnswer.model_validate(finding) for finding in check.findings] if check else [],
     )

@@ -4,26 +4,35 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import threading
 import time
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
-from flask import abort
-from sqlalchemy import delete, func, select
+import structlog
+from flask import Flask, abort, current_app
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import OperationalError
 
 from webapp import store, who
 from webapp.asterisk.read import by_hand, differences
+from webapp.dids.models import Did
 from webapp.ext import db
 from webapp.nodes import operations as nodes
 from webapp.proof.models import EVERYTHING, MOST, TABLES, SyncCheck
 from webapp.realtime.kinds import KINDS
 from webapp.validation import N_
 
+log = structlog.get_logger()
+
 IN_THE_WAY = N_("A row made by hand stands where one of ours belongs. Delete it first (%(constraint)s).")
 _UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+INTERRUPTED = "It was interrupted"
+AT_ONCE = 5000  # Numbers, up to which the tables are compared while the browser waits.
+SILENCE = dt.timedelta(minutes=10)  # After which nobody compares the tables any more.
 KEPT_DAYS = 30  # Longer ago nothing is proved by it.
 
 State = Literal["never", "asked", "unknown", "different", "right"]
@@ -35,17 +44,24 @@ class Part:
 
     node: str
     check: SyncCheck | None
-    alive: bool = True  # Whether its agent would answer.
+    alive: bool = True  # Whether its agent, or who compares the tables, would answer.
 
     @property
     def state(self) -> State:
         if self.check is None:
             return "never"
+        if self.reason:
+            return "unknown"
         if self.check.finished_at is None:
             return "asked"
-        if self.check.error:
-            return "unknown"
         return "different" if self.check.differences else "right"
+
+    @property
+    def reason(self) -> str:
+        """Why it could not be checked, in the words of who tried."""
+        if self.check is None:
+            return ""
+        return INTERRUPTED if self.node == TABLES and not self.alive else self.check.error
 
     @property
     def working(self) -> bool:
@@ -81,28 +97,64 @@ class Proof:
         return tables.by_hand if tables else {}
 
 
-def ask(scope: str = EVERYTHING) -> None:
+def ask(scope: str = EVERYTHING, *, at_once: bool | None = None) -> None:
     """Hold Asterisk's tables against what they should be, and have the nodes say what they use.
 
-    The tables are compared at once; the agents answer when they can.
+    The agents answer when they can. The tables of a large carrier are compared in a thread of its own, unless they are
+    to be `at_once`.
     """
-    now = func.clock_timestamp()
-    asked = {"scope": scope, "asked_by": who.username(), "asked_at": now}
+    if at_once is None:
+        at_once = scope != EVERYTHING or _is_small()
     begun = {"done": 0, "total": 0, "error": "", "finished_at": None, "differences": 0, "findings": [], "by_hand": {}}
-    questions = [{"node": TABLES, **asked, **begun, **_of_tables(scope), "finished_at": now}]
-    questions += [{"node": node.name, **asked, **begun} for node in nodes.states() if node.enabled]
+    asked = {"scope": scope, "asked_by": who.username(), "asked_at": func.clock_timestamp(), **begun}
+    questions = [{"node": TABLES, **asked}]
+    questions += [{"node": node.name, **asked} for node in nodes.states() if node.enabled]
     old = delete(SyncCheck).where(SyncCheck.asked_at < func.now() - dt.timedelta(days=KEPT_DAYS))
-    store.note(old, *map(_put, questions))
+    mine = select(SyncCheck.asked_at).where(SyncCheck.node == TABLES, SyncCheck.scope == scope)
+    [[asked_at]] = store.note(old, *map(_put, questions), mine)
+    if at_once:
+        _compare(scope, asked_at)
+    else:
+        app = cast(Any, current_app)._get_current_object()
+        threading.Thread(target=_in_thread, args=(app, scope, asked_at), name="proof", daemon=True).start()
+
+
+def _is_small() -> bool:
+    there = select(Did.id).limit(AT_ONCE).subquery()
+    return (db.session.scalar(select(func.count()).select_from(there)) or 0) < AT_ONCE
+
+
+def _in_thread(app: Flask, scope: str, asked_at: dt.datetime) -> None:
+    with app.app_context():
+        _compare(scope, asked_at)
+
+
+def _compare(scope: str, asked_at: dt.datetime) -> None:
+    """Write down what is different in the tables, unless somebody has asked again meanwhile."""
+    mine = (SyncCheck.node == TABLES, SyncCheck.scope == scope, SyncCheck.asked_at == asked_at)
+    row = update(SyncCheck).where(*mine)
+
+    def tell(done: int, total: int) -> None:
+        store.note(row.values(done=done, total=total))
+
+    try:
+        values = _of_tables(scope, tell)
+    except OperationalError as error:
+        log.warning("tables not compared", reason=str(error.orig).strip().splitlines()[0])
+        db.session.rollback()
+        values = {"error": INTERRUPTED}
+    store.note(row.values(**values, finished_at=func.clock_timestamp()))
 
 
 def tables_only() -> Proof:
     """Asterisk's tables held against what they should be, without a question to any node; nothing is stored."""
-    check = SyncCheck(node=TABLES, scope=EVERYTHING, error="", finished_at=dt.datetime.now(dt.UTC), **_of_tables(""))
+    now = dt.datetime.now(dt.UTC)
+    check = SyncCheck(node=TABLES, scope=EVERYTHING, error="", finished_at=now, **_of_tables("", lambda *_: None))
     return Proof(EVERYTHING, [Part(TABLES, check)])
 
 
-def _of_tables(scope: str) -> dict[str, Any]:
-    found = [finding.as_json() for finding in differences(db.session(), scope)]
+def _of_tables(scope: str, tell: Callable[[int, int], None]) -> dict[str, Any]:
+    found = [finding.as_json() for finding in differences(db.session(), scope, tell)]
     strange = {} if scope else {table: keys[:MOST] for table, keys in by_hand(db.session()).items()}
     return {"differences": len(found), "findings": found[:MOST], "by_hand": strange}
 
@@ -116,13 +168,15 @@ def _put(values: dict[str, Any]) -> Any:
 def last(scope: str = EVERYTHING) -> Proof:
     """How far the last proof is: of the tables, and of each node in service."""
     checks = {check.node: check for check in db.session.scalars(select(SyncCheck).where(SyncCheck.scope == scope))}
+    tables = checks.get(TABLES)
+    silent = tables and tables.finished_at is None and tables.asked_at < dt.datetime.now(dt.UTC) - SILENCE
     there = [Part(node.name, checks.get(node.name), node.alive) for node in nodes.states() if node.enabled]
-    return Proof(scope, [Part(TABLES, checks.get(TABLES)), *there])
+    return Proof(scope, [Part(TABLES, tables, not silent), *there])
 
 
 def wait_for(seconds: float) -> Proof:
     """Ask for a proof of everything, and wait until all nodes that are there have answered, but not for ever."""
-    ask()
+    ask(at_once=True)
     until = time.monotonic() + seconds
     while (proof := last()).working and time.monotonic() < until:
         db.session.rollback()  # Else we would go on to see what was there at first.
@@ -132,7 +186,9 @@ def wait_for(seconds: float) -> Proof:
 
 def repair(scope: str = EVERYTHING) -> store.Receipt:
     """Set right what is wrong, and prove it. store.Refused: a row made by hand stands where one of ours belongs."""
-    receipt = store.repair(scope)
+    tables = last(scope).parts[0].check
+    known = tables and tables.finished_at and not tables.error and tables.differences == len(tables.findings)
+    receipt = store.repair(scope, list({finding["owner"] for finding in tables.findings}) if tables and known else None)
     ask(scope)
     return receipt
 
@@ -192,7 +248,7 @@ def _fields(finding: Mapping[str, Any]) -> Iterable[tuple[str, Any, Any]]:
 def _said(part: Part, found: Mapping[str, tuple[str, Any]]) -> tuple[str, Any]:
     if part.node in found:
         return found[part.node]
-    return ("right" if part.check and part.check.finished_at and not part.check.error else "unknown"), None
+    return ("right" if part.check and part.check.finished_at and not part.reason else "unknown"), None
 
 
 def things(found: Sequence[Line]) -> dict[str, Any]:

@@ -24,8 +24,8 @@ def _lines(part: Part) -> Iterator[str]:
     check = part.check
     if check is None or part.state == "asked":
         yield f"{part.node} could not be checked: {'it does not answer' if part.alive else 'its agent is away'}."
-    elif check.error:
-        yield f"{part.node} could not be checked: {check.error}."
+    elif part.reason:
+        yield f"{part.node or 'The tables'} could not be checked: {part.reason}."
     elif not check.differences:
         yield f"{part.node} uses what it should." if part.node else "Asterisk's tables are what they should be."
     else:
