@@ -372,7 +372,7 @@ def test_check_finds_what_is_wrong_and_repair_heals_it(command: Command, url: st
     ask(url, "INSERT INTO asterisk.ps_endpoints (id, owner) VALUES ('stray', 'gateway:gone')")
     found = {
         f"missing: ps_aors demo-100 ({owner})",
-        f"different: ps_auths demo-100 ({owner})",
+        f"different: ps_auths demo-100 ({owner}): password is another one",
         "left over: ps_endpoints stray (gateway:gone)",
     }
 
@@ -384,6 +384,26 @@ def test_check_finds_what_is_wrong_and_repair_heals_it(command: Command, url: st
     assert (repaired.status, set(repaired.output.splitlines())) == (0, {*found, "3 rows set right."})
     for arguments in (["check"], ["check", "--repair"]):
         assert command(*arguments, **settings(url)).output == "Asterisk's tables are what they should be.\n"
+
+
+def test_check_says_which_nodes_could_not_be_checked_and_what_was_made_by_hand(command: Command, url: str) -> None:
+    ask(url, "INSERT INTO asterisk.ps_aors (id, owner) VALUES ('mine', NULL), ('theirs', 'system')")
+    right = "Asterisk's tables are what they should be."
+    mine = "made by hand: 2 rows, which are left alone: ps_aors mine, ps_aors theirs"
+    assert command("check", **settings(url)) == Done(0, f"{right}\n{mine}\n", "")
+
+    ask(url, "INSERT INTO nodes (name, enabled) VALUES ('pbx1', true), ('pbx2', false)")
+    away = "pbx1 could not be checked: its agent is away."
+    assert command("check", **settings(url)) == Done(2, f"{right}\n{mine}\n{away}\n", "")
+    assert command("check", "--no-nodes", **settings(url)) == Done(0, f"{right}\n{mine}\n", "")
+    ask(url, "UPDATE nodes SET seen_at = now() + interval '1 minute' WHERE name = 'pbx1'")
+    silent = "pbx1 could not be checked: it does not answer."
+    assert command("check", "--wait", "0", **settings(url)) == Done(2, f"{right}\n{mine}\n{silent}\n", "")
+
+    ask(url, "DELETE FROM asterisk.ps_aors WHERE id = 'mine'")
+    ask(url, "INSERT INTO asterisk.ps_aors (id, owner) VALUES ('stray', 'gateway:gone')")
+    done = command("check", "--wait", "0", **settings(url))
+    assert (done.status, done.output.splitlines()[0]) == (1, "left over: ps_aors stray (gateway:gone)")
 
 
 def test_repair_where_somebodys_own_row_is_in_the_way(command: Command, url: str) -> None:

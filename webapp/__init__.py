@@ -45,6 +45,7 @@ AREAS = (
     "search",
     "settings",
     "nodes",
+    "proof",
     "dialling",
     "number_rules",
     "destination_lists",

@@ -185,26 +185,33 @@ def _node_settings(kind: type[N], node: str | None) -> N:
 
 @group.command()
 @click.option("--repair", is_flag=True, help="Set right what is wrong.")
+@click.option("--nodes/--no-nodes", default=True, help="Ask the nodes what they use, or not.  [default: nodes]")
+@click.option("--wait", default=300, show_default=True, metavar="SECONDS", help="So long for the nodes to answer.")
 @in_application
-def check(repair: bool) -> None:
-    """Compare Asterisk's tables with what they should hold; exit status 1 if they differ."""
-    from webapp import store
-    from webapp.asterisk.check import check as differences
-    from webapp.ext import db
+def check(repair: bool, nodes: bool, wait: int) -> None:
+    """Prove that Asterisk's tables, and what each node uses, are what they should be.
 
-    try:
-        changes = store.repair().changes if repair else differences(db.session())
-    except store.Refused as refused:
-        sys.exit(f"A row made by hand stands where one of ours belongs; delete it first ({refused.constraint}).")
-    for change in changes:
-        what = "missing" if change.before is None else "left over" if change.after is None else "different"
-        click.echo(f"{what}: {change.table} {'/'.join(map(str, change.key))} ({change.owner})")
-    if not changes:
-        click.echo("Asterisk's tables are what they should be.")
-    elif repair:
-        click.echo(f"{len(changes)} rows set right.")
-    else:
+    Exit status 0: all is as it should be (or was repaired); 1: something differs; 2: a node could not be checked.
+    """
+    from webapp import store
+    from webapp.proof import operations, report
+
+    proof = operations.wait_for(wait) if nodes else operations.tables_only()
+    for line in report.lines(proof):
+        click.echo(line)
+    if repair:
+        try:
+            receipt = store.repair()
+        except store.Refused as refused:
+            sys.exit(f"A row made by hand stands where one of ours belongs; delete it first ({refused.constraint}).")
+        if receipt.changes:
+            click.echo(f"{len(receipt.changes)} rows set right.")
+        if any(part.state == "different" for part in proof.parts[1:]):
+            click.echo("The nodes will read anew what they use wrongly.")
+    elif proof.differences:
         sys.exit(1)
+    if any(part.state in ("asked", "unknown") for part in proof.parts):
+        sys.exit(2)
 
 
 @group.command("create-admin")

@@ -13,6 +13,7 @@ from webapp.imports.models import DidLine, Import, ImportChange, ImportFile, Tar
 from webapp.invoice_checks.models import InvoiceCheck, InvoiceLine
 from webapp.live.models import LiveCall, LiveContact, LiveNode, LiveRegistration
 from webapp.payments.models import Payment, Reservation
+from webapp.proof.models import SyncCheck
 from webapp.providers.models import Provider
 from webapp.reratings.models import Rerating, ReratingCustomer
 from webapp.routes.models import Route
@@ -61,6 +62,7 @@ __all__ = [
     "Route",
     "SecondFactor",
     "SignInTry",
+    "SyncCheck",
     "Tariff",
     "TariffLine",
     "UnratedCdr",

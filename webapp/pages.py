@@ -67,6 +67,7 @@ SETTINGS = (
     Entry("dialling.index", lazy_gettext("Dialling"), "phone-outgoing"),
     Entry("destination_lists.index", lazy_gettext("Destination lists"), "ban"),
     Entry("nodes.index", lazy_gettext("Nodes"), "server-2"),
+    Entry("proof.index", lazy_gettext("Proof"), "check"),
     Entry("users.index", lazy_gettext("Users"), "user-shield"),
     Entry("audit.index", lazy_gettext("Audit log"), "history"),
     Entry("tokens.index", lazy_gettext("API tokens"), "key"),

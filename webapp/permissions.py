@@ -58,6 +58,8 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "invoice_checks.read": _READERS,
     "invoice_checks.write": _WRITERS,
     "realtime.read": _READERS,
+    "proof.read": _READERS,
+    "proof.write": _WRITERS,
     "search": _READERS,
     "session": _READERS,  # What everybody may do for himself who is signed in: his profile, signing out.
 }

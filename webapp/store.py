@@ -9,6 +9,7 @@ import re
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, cast
 
 import psycopg2
@@ -25,11 +26,13 @@ from webapp.accounts.models import AuditEntry
 from webapp.asterisk import check
 from webapp.asterisk.load import affected, load
 from webapp.asterisk.projection import PROJECTIONS, owner, owner_of, project
-from webapp.asterisk.reloads import Order, orders
+from webapp.asterisk.reloads import Order, cures, orders
 from webapp.asterisk.rows import Row
 from webapp.asterisk.sync import Change, sync
+from webapp.asterisk.used import Finding
 from webapp.dids.models import Allocation
 from webapp.ext import Managed, db
+from webapp.proof.models import EVERYTHING, SyncCheck
 from webapp.settings.models import Node, OutboxEntry
 
 log = structlog.get_logger()
@@ -157,9 +160,15 @@ def aside(statement: Update) -> int:
         return cast(CursorResult[Any], session.execute(statement)).rowcount
 
 
-def repair() -> Receipt:
-    """Set Asterisk's tables right where they are not what the stored things make of them."""
-    return _guarded(_repair)
+def repair(scope: str = "", owners: Sequence[str] | None = None) -> Receipt:
+    """Set Asterisk's tables right where they are not what the stored things make of them, and have the nodes read anew
+    what the last proof found them to use wrongly. With a `scope`, an owner of rows, only what is its.
+
+    `owners`: whose rows are wrong, if that is known; else it is found out, before others who save have to wait.
+    """
+    if owners is None:
+        owners = [scope] if scope else check.suspects(db.session())
+    return _guarded(lambda session: _repair(session, scope, owners))
 
 
 def _commit() -> Receipt:
@@ -268,11 +277,28 @@ def _carry_out(
     return _write(session, wanted)
 
 
-def _repair(session: Session) -> Receipt:
-    changes = sync(session, check.wanted(session))
-    if changes:
-        record("repair", "asterisk", NOTHING, "Asterisk", rows=len(changes))
-    return _finish(session, changes)
+def _repair(session: Session, scope: str, owners: Sequence[str]) -> Receipt:
+    changes = sync(session, check.wanted(session, owners))
+    owed = _cures(session, scope)
+    if changes or owed:
+        about = {"rows": len(changes), "nodes": sorted(owed), "owner": scope}
+        record("repair", "asterisk", NOTHING, "Asterisk", **{name: value for name, value in about.items() if value})
+    for node, todo in owed.items():
+        _owe(session, node, todo)
+    receipt = _finish(session, changes)
+    return Receipt(receipt.changes, list(dict.fromkeys([*receipt.orders, *chain(*owed.values())])))
+
+
+def _cures(session: Session, scope: str) -> dict[str, list[Order]]:
+    """Node -> the orders that cure what the last proofs found there."""
+    query = select(SyncCheck).join(Node, Node.name == SyncCheck.node)
+    owed: dict[str, list[Order]] = {}
+    for proof in session.scalars(query.where(Node.enabled, SyncCheck.scope.in_({EVERYTHING, scope}))):
+        found = [Finding(**finding) for finding in proof.findings if scope in (EVERYTHING, finding["owner"])]
+        todo = [Order("start_afresh")] if found and proof.differences > len(proof.findings) else cures(found)
+        if todo:
+            owed[proof.node] = list(dict.fromkeys([*owed.get(proof.node, []), *todo]))
+    return owed
 
 
 def _write(session: Session, wanted: Mapping[str, Iterable[Row]]) -> Receipt:
@@ -315,11 +341,14 @@ def _enqueue(session: Session, todo: list[Order]) -> None:
     if not todo:
         return
     for node in session.scalars(select(Node.name).where(Node.enabled)):
-        session.add_all(
-            OutboxEntry(node=node, action=order.action, object=order.object, request_id=who.request_id())
-            for order in todo
-        )
+        _owe(session, node, todo)
     session.flush()
+
+
+def _owe(session: Session, node: str, todo: list[Order]) -> None:
+    session.add_all(
+        OutboxEntry(node=node, action=order.action, object=order.object, request_id=who.request_id()) for order in todo
+    )
 
 
 # ---- audit

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from sqlalchemy import Engine, text
 
 from deploy.embedded.postgres import Postgres
-from tests.agent.fake_ami import SECRET, FakeAmi, error, success
+from tests.agent.fake_ami import SECRET, FakeAmi, Step, error, success
 from tests.calls.exchange import SECRET_KEY
 from webapp.agent import database, main, outbox
 from webapp.agent.ami import Ami
@@ -32,6 +32,13 @@ NO_CANARY = [
 ]
 STARTED = "Response: Success\nActionID: {{id}}\nCoreStartupDate: 2026-01-01\nCoreStartupTime: {}\nCoreReloadDate: x"
 NOT_CACHED = error("The provided object could not be expired from the cache")
+
+
+def contacts(*names: str) -> list[Step]:
+    """What Asterisk keeps of phones that registered."""
+    events = [f"Event: DBGetTreeResponse\nActionID: {{id}}\nKey: /registrar/contact/{name}\nVal: x" for name in names]
+    begin = "Response: Success\nActionID: {id}\nEventList: start\nMessage: Result will follow"
+    return [begin, *events, "Event: DBGetTreeComplete\nActionID: {id}\nEventList: Complete"]
 
 
 # What start_afresh() says to an Asterisk whose database has no objects but the canary's.
@@ -54,6 +61,8 @@ class Asterisk(FakeAmi):
             "Command": CANARY,
             "CoreStatus": [STARTED.format("10:00:00")],
             "ModuleLoad": success("Module loaded."),
+            "DBDel": success("Key deleted successfully"),
+            "DBGetTree": contacts(),
             "Getvar": success("Variable read"),
             "Reload": success("Module Reloaded"),
             "SorceryMemoryCacheExpire": success("All objects expired"),
@@ -81,6 +90,8 @@ def _words(action: dict[str, list[str]]) -> str:
             return f"reload {values['Module']}"
         case "Getvar":
             return f"read {values['Variable']}"
+        case "DBDel":
+            return f"forget {values['Key']}"
         case "Command" if not values["Command"].startswith(("realtime load", "core ", "cdr show")):
             return values["Command"]
     return ""
@@ -200,6 +211,7 @@ TOLD = {
     "populate_identify": ["populate identify"],
     "reload_registrations": ["reload res_pjsip_outbound_registration.so"],
     "start_afresh": AFRESH,
+    "forget_contacts": [],  # There are none.
 }
 
 
@@ -403,6 +415,22 @@ async def test_caches_are_not_emptied_while_the_canary_cannot_be_read(
         await outbox.start_afresh(engine, "pbx1", ami)
 
     assert asterisk.told() == []
+
+
+# ---- contacts
+
+
+async def test_the_contacts_of_phones_that_are_gone_are_forgotten_and_no_others(
+    engine: Engine, ami: Ami, asterisk: Asterisk
+) -> None:
+    write(engine, "INSERT INTO asterisk.ps_aors (id) VALUES ('a-1')")
+    asterisk.answers["DBGetTree"] = contacts("a-1;@11", "gone;@22", "gone;@33", "a-12;@44")
+    owe(engine, "forget_contacts")
+
+    assert await outbox.deliver(engine, "pbx1", ami)
+
+    assert asterisk.told() == ["forget contact/gone;@22", "forget contact/gone;@33", "forget contact/a-12;@44"]
+    assert owed(engine) == []
 
 
 # ---- the second expiry

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from webapp.agent.outbox import ACTIONS
-from webapp.asterisk.reloads import Order, orders
+from webapp.asterisk.reloads import Order, cures, orders
 from webapp.asterisk.rows import TABLES, Stored
 from webapp.asterisk.sync import Change
+from webapp.asterisk.used import CONTACTS, Finding
+from webapp.nodes.operations import START_AFRESH
 
 GATEWAY, PHONE = "gateway:1", "extension:1"
 
@@ -38,6 +42,7 @@ def change(table: str, before: Row, after: Row, owner: str = GATEWAY, name: str 
         ("ps_aors", None, NEW, GATEWAY, ["refresh_aor x"]),
         ("ps_aors", OLD, NEW, GATEWAY, ["refresh_aor x"]),
         ("ps_aors", OLD, None, GATEWAY, ["expire_aor x"]),
+        ("ps_aors", OLD, None, PHONE, ["expire_aor x", "forget_contacts "]),  # It may be registered.
         ("ps_aors", None, CHECKED, GATEWAY, ["refresh_aor x", "qualify x"]),
         ("ps_aors", OLD, CHECKED, GATEWAY, ["refresh_aor x", "qualify x"]),
         ("ps_aors", CHECKED, NEW, GATEWAY, ["refresh_aor x", "qualify x"]),
@@ -92,5 +97,26 @@ def test_the_agent_knows_every_order() -> None:
         for owner in (GATEWAY, PHONE)
     ]
 
-    # To start afresh is what a node is owed that was out of service.
-    assert {order.action for each in changes for order in orders([each])} == ACTIONS.keys() - {"start_afresh"}
+    # To start afresh is what a node is owed that was out of service, or that has what has no name.
+    assert {order.action for each in changes for order in orders([each])} == ACTIONS.keys() - {START_AFRESH}
+
+
+@pytest.mark.parametrize(
+    ("table", "key", "what", "expected"),
+    [
+        ("ps_endpoints", "x", "different", "refresh_endpoint x"),
+        ("ps_endpoints", "x", "missing", "refresh_endpoint x"),
+        ("ps_endpoints", "x", "left_over", "expire_endpoint x"),
+        ("ps_auths", "x", "different", "refresh_auth x"),
+        ("ps_aors", "x", "left_over", "expire_aor x"),
+        ("ps_aors", "a-name-that-a-cache-shows…", "left_over", "start_afresh "),
+        ("ps_endpoint_id_ips", "x", "missing", "populate_identify "),
+        ("ps_registrations", "x", "left_over", "reload_registrations "),
+        (CONTACTS, "x;@1", "left_over", "forget_contacts "),
+    ],
+)
+def test_cures(table: str, key: str, what: Any, expected: str) -> None:
+    [order] = cures([Finding(table, key, "", what), Finding(table, key, "", what)])
+
+    assert f"{order.action} {order.object}" == expected
+    assert order.action in ACTIONS

@@ -64,6 +64,8 @@ MAY: dict[str, frozenset[str]] = {
     "invoice_checks.read": EVERYBODY,
     "invoice_checks.write": WRITERS,
     "realtime.read": EVERYBODY,
+    "proof.read": EVERYBODY,
+    "proof.write": WRITERS,
     "search": EVERYBODY,
     "session": EVERYBODY,
 }

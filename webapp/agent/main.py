@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
-from webapp.agent import conference, contacts, database, health, journal, live, outbox
+from webapp.agent import conference, contacts, database, health, journal, live, outbox, proof
 from webapp.agent.ami import Ami, AmiDown, AmiError
 from webapp.config import AgentSettings
 
@@ -56,6 +56,7 @@ class Agent:
                 listener.run(),
                 self._keep_books(),
                 live.repeat(partial(live.look, *seen), live.PAUSE_SECONDS, live.SHARE),
+                proof.watch(*seen),
                 conference.watch(*seen, self.settings.asterisk_spool_path),
                 live.repeat(partial(contacts.look, *seen), contacts.PAUSE_SECONDS, contacts.SHARE),
             )

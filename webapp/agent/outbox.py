@@ -30,7 +30,8 @@ ACTIONS: dict[str, Callable[[str], list[Action]]] = {
     "reload_qualify": lambda _: [{"Action": "Reload", "Module": "res_pjsip.so"}],
     "populate_identify": lambda _: [{"Action": "SorceryMemoryCachePopulate", "Cache": "identify"}],
     "reload_registrations": lambda _: [{"Action": "Reload", "Module": "res_pjsip_outbound_registration.so"}],
-    "start_afresh": lambda _: [],  # deliver() does it.
+    "start_afresh": lambda _: [],  # deliver() does it,
+    "forget_contacts": lambda _: [],  # and that.
 }
 
 # Asterisk takes a database that does not answer for an empty table: these would then forget everything they know.
@@ -67,6 +68,8 @@ async def deliver(engine: Engine, node: str, ami: Ami) -> bool:
         orders = _folded(entries)
         if Order("start_afresh") in orders:
             await start_afresh(engine, node, ami)
+        elif Order("forget_contacts") in orders:
+            await forget_contacts(engine, ami)
         failed = await _carry_out_all(ami, orders)
         done = [entry_id for order, ids in orders.items() if order not in failed for entry_id in ids]
         owed: dict[str, list[int]] = {}
@@ -87,7 +90,7 @@ async def _carry_out_all(ami: Ami, orders: Iterable[Order]) -> dict[Order, str]:
     """
     away: AmiError | DatabaseAway | None = None
     try:
-        await _require_database(ami)
+        await require_database(ami)
     except AmiDown as error:
         log.warning("orders failed", reason=str(error))
         return dict.fromkeys(orders, str(error))
@@ -112,7 +115,7 @@ async def start_afresh(engine: Engine, node: str, ami: Ami) -> None:
     stores calls: it does all of it now.
     """
     await ami.command("core waitfullybooted", BOOT_SECONDS)  # AMI answers before there are caches.
-    await _require_database(ami)
+    await require_database(ami)
     await _have_calls_stored(ami)
     for kind in CACHES:
         await ami.call({"Action": "SorceryMemoryCacheExpire", "Cache": kind})
@@ -121,6 +124,25 @@ async def start_afresh(engine: Engine, node: str, ami: Ami) -> None:
     for kind in CACHES:
         for name in await asyncio.to_thread(_names, engine, kind):
             await carry_out(ami, Order(f"refresh_{kind}", name))
+    await forget_contacts(engine, ami)
+
+
+async def forget_contacts(engine: Engine, ami: Ami) -> None:
+    """Delete the contacts of phones that are gone. Asterisk keeps a contact in its own database until its registration
+    ends, and would go on to send calls there."""
+    found = await contacts(ami)
+    known = set(await asyncio.to_thread(_names, engine, "aor"))  # Only now, lest a phone that is new lose its own.
+    for contact in found:
+        if contact.partition(";")[0] not in known:
+            with suppress(AmiError):  # It has just ended.
+                await ami.call({"Action": "DBDel", "Family": "registrar", "Key": f"contact/{contact}"})
+
+
+async def contacts(ami: Ami) -> list[str]:
+    """Where phones registered from, each as <aor>;@<hash of the address>."""
+    answer = await ami.call({"Action": "DBGetTree", "Family": "registrar"}, ACTION_SECONDS)
+    keys = [message.get("Key", "") for message in answer]
+    return [key.removeprefix("/registrar/contact/") for key in keys if key.startswith("/registrar/contact/")]
 
 
 async def _have_calls_stored(ami: Ami) -> None:
@@ -149,7 +171,7 @@ async def carry_out(ami: Ami, order: Order) -> None:
         raise AmiError(f"this agent does not know the order {order.action}")  # The web may be newer than the agent.
     whole_table = order.action in READS_A_WHOLE_TABLE
     if whole_table:
-        await _require_database(ami)
+        await require_database(ami)
     for action in ACTIONS[order.action](order.object):
         try:
             await ami.call(action, ACTION_SECONDS)
@@ -157,7 +179,7 @@ async def carry_out(ami: Ami, order: Order) -> None:
             if whole_table or str(error) == "Permission denied":
                 raise
             if action["Action"] != "SorceryMemoryCacheExpireObject":
-                await _require_database(ami)
+                await require_database(ami)
                 log.info("nothing to do", action=order.action, object=order.object, reason=str(error))
     if whole_table:
         log.info("whole table read", action=order.action)
@@ -170,7 +192,7 @@ def forget_old(engine: Engine, days: int = 30) -> None:
         connection.execute(delete(OutboxEntry).where(OutboxEntry.done_at < before))
 
 
-async def _require_database(ami: Ami) -> None:
+async def require_database(ami: Ami) -> None:
     """Have Asterisk read the row that is always there."""
     output = await ami.command("realtime load canary id 1")
     if ["id", "1"] not in [line.split() for line in output.splitlines()]:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from webapp.asterisk.sync import Change
+from webapp.asterisk.used import CONTACTS, CUT_SHORT, Finding
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,25 @@ def orders(changes: Iterable[Change]) -> list[Order]:
     return list(dict.fromkeys(order for change in real for order in _orders(change)))
 
 
+def cures(findings: Iterable[Finding]) -> list[Order]:
+    """The orders that make a node use what it should, each once."""
+    return list(dict.fromkeys(map(_cure, findings)))
+
+
+def _cure(finding: Finding) -> Order:
+    if finding.key.endswith(CUT_SHORT):
+        return Order("start_afresh")
+    match finding.table:
+        case "ps_endpoint_id_ips":
+            return Order("populate_identify")
+        case "ps_registrations":
+            return Order("reload_registrations")
+        case contacts if contacts == CONTACTS:
+            return Order("forget_contacts")
+    kind = finding.table.removeprefix("ps_").removesuffix("s")
+    return Order(f"{'expire' if finding.what == 'left_over' else 'refresh'}_{kind}", finding.key)
+
+
 def _orders(change: Change) -> Iterator[Order]:
     name = str(change.key[0])
     how = "refresh" if change.after else "expire"
@@ -42,6 +62,8 @@ def _orders(change: Change) -> Iterator[Order]:
                 yield Order(f"{how}_auth", name)
         case "ps_aors":
             yield Order(f"{how}_aor", name)
+            if not change.after and change.owner.startswith("extension:"):
+                yield Order("forget_contacts")  # Else calls would find the phone until its registration ends.
             yield from _qualify(change, name)
         case "ps_endpoint_id_ips":
             yield Order("populate_identify")

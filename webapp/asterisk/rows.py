@@ -6,6 +6,7 @@ Columns are Asterisk's own (Asterisk 22 documentation, res_pjsip). What is not l
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import ClassVar
 
 Stored = str | int | None
@@ -24,6 +25,7 @@ class Row:
     KEY: ClassVar[tuple[str, ...]] = ("id",)
 
     @classmethod
+    @cache
     def columns(cls) -> tuple[str, ...]:
         return tuple(field.name for field in fields(cls))
 

@@ -24,6 +24,7 @@ GONE = func.coalesce(Node.seen_at < func.now() - text("interval '1 hour'"), True
 _WORDS = {
     "Asterisk cannot read the database": N_("Asterisk cannot read the database. Look at its database connection."),
     "Permission denied": N_("Asterisk does not let the agent do this. Look at its rights in manager.conf."),
+    "It was interrupted": N_("It was interrupted. Check again."),
     "not connected yet": N_("The agent has just started and looks for Asterisk."),
 }
 

@@ -1,4 +1,4 @@
-"""The rows behind a thing in Asterisk's tables, read-only."""
+"""The rows behind a thing in Asterisk's tables, beside what they should be and what each node uses."""
 
 from __future__ import annotations
 
@@ -6,25 +6,15 @@ import uuid
 from typing import Any
 
 from flask import Blueprint, abort, render_template
-from sqlalchemy.orm import joinedload
 
-from webapp.asterisk.read import rows_of
-from webapp.customers.models import Customer
-from webapp.dids.models import Did
+from webapp.asterisk.read import Column, Sides, owner_of, sides
 from webapp.ext import db
-from webapp.extensions.models import Extension
-from webapp.gateways.models import Gateway
-from webapp.permissions import permission
+from webapp.nodes.operations import explained
+from webapp.permissions import may, permission
+from webapp.proof import operations as proof
+from webapp.realtime.kinds import KINDS
 
 bp = Blueprint("realtime", __name__, url_prefix="/realtime")
-
-# The things that have rows there, named as their areas; an extension's name takes its customer.
-KINDS: dict[str, tuple[type[Any], list[Any]]] = {
-    "customers": (Customer, []),
-    "extensions": (Extension, [joinedload(Extension.customer)]),
-    "gateways": (Gateway, []),
-    "dids": (Did, []),
-}
 
 
 @bp.get("/<kind>/<uuid:id>")
@@ -34,4 +24,15 @@ def show(kind: str, id: uuid.UUID) -> Any:
         abort(404)
     model, options = KINDS[kind]
     thing = db.get_or_404(model, id, options=options)
-    return render_template("realtime/show.html", thing=thing, tables=rows_of(db.session(), thing))
+
+    def answers(part: proof.Part, row: Sides, column: Column) -> tuple[str, Any]:
+        return proof.answer_of(part, row.table, row.key, column.name)
+
+    return render_template(
+        "realtime/show.html",
+        thing=thing,
+        rows=sides(db.session(), thing),
+        proof=proof.last(owner_of(thing)) if may("proof.read") else None,
+        answers=answers,
+        explained=explained,
+    )
