@@ -19,7 +19,7 @@ def downgrade() -> None:
         """
         DROP VIEW IF EXISTS asterisk.own_registrations;
         DROP TRIGGER IF EXISTS move_registrations ON public.nodes;
-        DROP FUNCTION IF EXISTS public.move_registrations;
+        DROP FUNCTION IF EXISTS public.move_registrations, public.registering_node;
         ALTER TABLE asterisk.ps_registrations DROP COLUMN node;
         ALTER TABLE public.gateways DROP COLUMN node
         """

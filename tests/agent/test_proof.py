@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine
+from sqlalchemy.orm import Session
 
 from deploy.embedded.postgres import Postgres
 from tests.agent.fake_ami import SECRET, FakeAmi, Step, error
 from tests.agent.test_outbox import CANARY, NO_CANARY, contacts, read, until, write
 from webapp.agent import database, proof
 from webapp.agent.ami import Ami
+from webapp.asterisk.sync import Values
 
 DETAILS = "Response: Success\nActionID: {id}\nEventList: start\nMessage: Following are Events"
 COMPLETE = "Event: Complete\nActionID: {id}\nEventList: Complete"
@@ -30,7 +32,7 @@ def url(cluster: Postgres, empty_database: str) -> Iterator[str]:
 def engine(url: str) -> Iterator[Engine]:
     """With one customer's trunk in it."""
     engine = database.engine(url, "pbx1")
-    write(engine, "TRUNCATE sync_checks, nodes, outbox; DELETE FROM customers")
+    write(engine, "DELETE FROM nodes; TRUNCATE sync_checks, outbox; DELETE FROM customers")
     write(engine, "INSERT INTO nodes (name) VALUES ('pbx1')")
     write(engine, "INSERT INTO customers (code, name, type, trunk_ip) VALUES ('acme', 'Acme', 'trunk', '{10.0.0.1}')")
     yield engine
@@ -165,7 +167,7 @@ async def test_who_asks_again_meanwhile_is_answered_anew(engine: Engine, ami: Am
     ],
 )
 def test_what_is_left_in_a_cache(names: list[str], left: list[str]) -> None:
-    expected = proof.Expected({"ps_aors": {"trunk-acme": ("", {})}, "ps_auths": {}}, {}, everything=True)
+    expected = proof.Expected({"ps_aors": {"trunk-acme": ("", {})}, "ps_auths": {}}, {}, frozenset(), everything=True)
     head = "Object Name               Stale In        Expires In      \n" + "-" * 25 + " " + "-" * 15
     dump = "\n".join([head, *(f"{name:25} 0               0               " for name in names), "-" * 25, "Total: 1"])
 
@@ -176,9 +178,28 @@ def test_what_is_left_in_a_cache(names: list[str], left: list[str]) -> None:
 
 def test_two_long_names_that_a_cache_shows_alike_are_counted() -> None:
     first, second = "gateway-with-a-long-name-of-spain", "gateway-with-a-long-name-of-spanish-town"
-    expected = proof.Expected({"ps_aors": {first: ("", {})}}, {}, everything=True)
+    expected = proof.Expected({"ps_aors": {first: ("", {})}}, {}, frozenset(), everything=True)
     dump = "\n".join(f"{name[:25]:25} 0               0               " for name in (first, second))
 
     assert [finding.key for finding in proof._left_in_cache(expected, "ps_aors", dump)] == [f"{first[:25]}…"]
-    known = proof.Expected({"ps_aors": {first: ("", {}), second: ("", {})}}, {}, everything=True)
+    known = proof.Expected({"ps_aors": {first: ("", {}), second: ("", {})}}, {}, frozenset(), everything=True)
     assert list(proof._left_in_cache(known, "ps_aors", dump)) == []
+
+
+def test_a_registration_is_missed_only_where_it_belongs() -> None:
+    rows: dict[str, dict[str, tuple[str, Values]]] = {"ps_registrations": {"here": ("", {}), "elsewhere": ("", {})}}
+    expected = proof.Expected(rows, {}, frozenset(["here"]), everything=True)
+
+    found = proof._both_ways(expected, "ps_registrations", {"stray": {}}, expected.registering)
+    assert [(each.key, each.what) for each in found] == [("here", "missing"), ("stray", "left_over")]
+
+
+def test_which_registrations_are_a_node_s(engine: Engine) -> None:
+    """Those that name it, and if it is the first one those that name none."""
+    write(engine, "INSERT INTO nodes (name) VALUES ('pbx2')")
+    with Session(engine) as session:
+        found = {
+            node: [proof._registers(session, node, {"node": named}) for named in (None, "pbx1", "pbx2")]
+            for node in ("pbx1", "pbx2")
+        }
+    assert found == {"pbx1": [True, True, False], "pbx2": [False, False, True]}

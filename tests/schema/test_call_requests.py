@@ -36,6 +36,7 @@ def customer_id(owner: Connection) -> Iterator[str]:
     )
     yield customer
     ask(owner, "TRUNCATE customers, routes, gateways, providers, peer_addresses CASCADE")
+    ask(owner, "INSERT INTO settings DEFAULT VALUES")  # They name a customer, and went with them.
 
 
 def question(connection: Connection, **values: str) -> dict[str, object]:

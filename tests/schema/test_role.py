@@ -144,7 +144,7 @@ def test_the_functions_it_sets_off_run_with_a_pinned_search_path(owner: Connecti
     """They run with the owner's rights, so a table of the caller's own must not come before ours."""
     definers = ask(owner, "SELECT proname, proconfig FROM pg_proc WHERE prosecdef")
 
-    assert {name for name, _ in definers} == {"answer_call_request", "take_in_cdr"}
+    assert {name for name, _ in definers} == {"answer_call_request", "registering_node", "take_in_cdr"}
     assert all("search_path=pg_catalog" in config for _, config in definers)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import structlog
-from sqlalchemy import Engine, func, select, update
+from sqlalchemy import Engine, Text, func, select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -20,7 +20,7 @@ from webapp.agent.ami import Ami, AmiDown, AmiError
 from webapp.asterisk import check
 from webapp.asterisk.load import load
 from webapp.asterisk.projection import PROJECTIONS, owner, project
-from webapp.asterisk.rows import TABLES, Row
+from webapp.asterisk.rows import TABLES, Registration, Row
 from webapp.asterisk.sync import Values
 from webapp.asterisk.used import CONTACTS, CUT_SHORT, Finding, compared
 from webapp.dids.models import Did
@@ -49,6 +49,7 @@ class Expected:
 
     rows: Mapping[str, Mapping[str, tuple[str, Values]]]
     by_hand: Mapping[str, frozenset[str]]
+    registering: frozenset[str]  # The registrations that are this node's.
     everything: bool  # Else it is what one owner has, and what else there is proves nothing.
 
     def unknown(self, table: str, key: str) -> bool:
@@ -90,20 +91,18 @@ async def prove(engine: Engine, node: str, ami: Ami, scope: str, tell: Tell) -> 
     Somebody may save while we look. So what is different is looked at once more, when that must have come, too.
     """
     await _settled(engine, node)
-    found = await _look(ami, node, await asyncio.to_thread(_expected, engine, scope), tell)
+    found = await _look(ami, await asyncio.to_thread(_expected, engine, node, scope), tell)
     if not found:
         return []
     await asyncio.sleep(AGAIN_SECONDS)
     await _settled(engine, node)
     doubtful = {(finding.table, finding.key) for finding in found}
-    expected = await asyncio.to_thread(_expected, engine, scope)
-    again = await _look(ami, node, expected, tell, {key for _, key in doubtful})
+    expected = await asyncio.to_thread(_expected, engine, node, scope)
+    again = await _look(ami, expected, tell, {key for _, key in doubtful})
     return [finding for finding in again if (finding.table, finding.key) in doubtful]
 
 
-async def _look(
-    ami: Ami, node: str, expected: Expected, tell: Tell, names: Container[str] | None = None
-) -> list[Finding]:
+async def _look(ami: Ami, expected: Expected, tell: Tell, names: Container[str] | None = None) -> list[Finding]:
     """All differences; with `names`, of the endpoints only those. The endpoints come first: to look at one that is not
     in its cache puts it there, and then the caches hold what they should, or more."""
     await outbox.require_database(ami)
@@ -118,7 +117,7 @@ async def _look(
             await asyncio.to_thread(tell, number, len(keys))
         await asyncio.sleep(SHARE * (time.monotonic() - began))
     found += _identifies(expected, await ami.command("pjsip show identifies", ANSWER_SECONDS))
-    found += await _registrations(ami, node, expected)
+    found += await _registrations(ami, expected)
     if expected.everything:
         for kind in outbox.CACHES:
             dump = await ami.command(f"sorcery memory cache dump {kind}", ANSWER_SECONDS)
@@ -164,7 +163,7 @@ def _identifies(expected: Expected, console: str) -> Iterator[Finding]:
     yield from _both_ways(expected, "ps_endpoint_id_ips", said)
 
 
-async def _registrations(ami: Ami, node: str, expected: Expected) -> list[Finding]:
+async def _registrations(ami: Ami, expected: Expected) -> list[Finding]:
     """Those Asterisk reads and, by the threads that work for them, those that it keeps up though it reads them no more.
 
     To read them is to take them up, so what is new or different there never stays unseen.
@@ -173,7 +172,7 @@ async def _registrations(ami: Ami, node: str, expected: Expected) -> list[Findin
     said = {
         message["ObjectName"]: message for message in answer if message.get("Event") == "OutboundRegistrationDetail"
     }
-    found = list(_both_ways(expected, "ps_registrations", said, lambda row: row.get("node", node) == node))
+    found = list(_both_ways(expected, "ps_registrations", said, expected.registering))
     if expected.everything:
         workers = await ami.command("core show taskprocessors like pjsip/outreg/", ANSWER_SECONDS)
         running = set(re.findall(r"^pjsip/outreg/(\S+)-[0-9a-f]{8}\s", workers, re.MULTILINE))
@@ -202,11 +201,13 @@ def _both_ways(
     expected: Expected,
     table: str,
     said: Mapping[str, Mapping[str, str]],
-    here: Callable[[Values], bool] = lambda _: True,
+    here: Container[str] | None = None,
 ) -> Iterator[Finding]:
     """What is different, what is missing although it belongs here, and what is there although nobody wants it."""
-    for key, (_, values) in expected.rows[table].items():
-        if (key in said or here(values)) and (finding := _held_against(expected, table, key, said.get(key))):
+    for key in expected.rows[table]:
+        if (key in said or here is None or key in here) and (
+            finding := _held_against(expected, table, key, said.get(key))
+        ):
             yield finding
     for key in said:
         if expected.unknown(table, key):
@@ -249,17 +250,23 @@ def _owes(engine: Engine, node: str) -> bool:
         return connection.scalar(query.limit(1)) is not None
 
 
-def _expected(engine: Engine, scope: str) -> Expected:
+def _expected(engine: Engine, node: str, scope: str) -> Expected:
     """What follows for Asterisk from what is stored now. Dialplan rows are looked up at every call and kept nowhere."""
+    rows: dict[str, dict[str, tuple[str, Values]]] = {kind.TABLE: {} for kind in TABLES}
     with Session(engine) as session:
         wanted = check.wanted(session, [scope]) if scope else _sip(session)
         by_hand = {table: frozenset(keys) for table, keys in check.by_hand(session).items()}
+        for whose, those in wanted.items():
+            for row in those:
+                rows[row.TABLE][str(row.key()[0])] = whose, row.stored()
+        registrations = rows[Registration.TABLE].items()
+        registering = frozenset(key for key, (_, row) in registrations if _registers(session, node, row))
     by_hand["ps_endpoint_id_ips"] = by_hand.get("ps_endpoint_id_ips", frozenset()) | {check.CANARY}
-    rows: dict[str, dict[str, tuple[str, Values]]] = {kind.TABLE: {} for kind in TABLES}
-    for whose, those in wanted.items():
-        for row in those:
-            rows[row.TABLE][str(row.key()[0])] = whose, row.stored()
-    return Expected(rows, by_hand, not scope)
+    return Expected(rows, by_hand, registering, not scope)
+
+
+def _registers(session: Session, node: str, registration: Values) -> bool:
+    return session.scalar(select(func.public.registering_node(registration["node"], type_=Text))) == node
 
 
 def _sip(session: Session) -> dict[str, Iterable[Row]]:

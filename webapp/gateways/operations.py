@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlalchemy import Text, func, select
 
 from webapp import store
 from webapp.ext import db
@@ -26,6 +26,5 @@ def nodes() -> Sequence[str]:
 
 
 def registering_node(gateway: Gateway) -> str | None:
-    """From where it is registered now, as the view own_registrations has it; None: there is no node yet."""
-    first = select(Node.name).order_by(Node.enabled.desc(), (Node.name == gateway.node).desc(), Node.name)
-    return db.session.scalar(first.limit(1))
+    """From where it is registered now; None: there is no node yet."""
+    return db.session.scalar(select(func.public.registering_node(gateway.node, type_=Text)))

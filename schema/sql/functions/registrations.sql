@@ -1,11 +1,15 @@
 -- What each node registers: a provider should know us in one place. A registration belongs to the node that it names, or
 -- to the first one by name; one that is disabled gives its own away, unless all are. Asterisk says by its
--- application_name which node it is. (A view reads with its owner's rights: the role of Asterisk sees no nodes.)
+-- application_name which node it is.
+
+CREATE OR REPLACE FUNCTION public.registering_node(chosen text) RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
+-- From where we register what names this node, or none. (The role of Asterisk asks through the view, and sees no nodes.)
+SELECT n.name FROM public.nodes n ORDER BY n.enabled DESC, (n.name = chosen) DESC, n.name LIMIT 1 $$;
+
 CREATE OR REPLACE VIEW asterisk.own_registrations AS
 SELECT r.* FROM asterisk.ps_registrations r
-WHERE current_setting('application_name', true) = (
-    SELECT n.name FROM public.nodes n ORDER BY n.enabled DESC, (n.name = r.node) DESC, n.name LIMIT 1
-);
+WHERE current_setting('application_name', true) = public.registering_node(r.node);
 
 -- When nodes come, go, or are enabled or disabled, registrations may move: all are told, also one that is disabled just
 -- now, for it has to let go of its own.
