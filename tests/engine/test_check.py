@@ -152,6 +152,7 @@ def test_a_row_that_lost_its_owner_cannot_be_told_from_a_hand_made_one_so_repair
 
 @pytest.mark.usefixtures("carrier", "nodes")
 def test_a_repair_is_told_to_the_nodes() -> None:
+    execute("DELETE FROM outbox")  # The nodes that came just now register.
     execute("UPDATE asterisk.ps_endpoints SET context = 'tampered' WHERE id = 'gateway-SP'")
 
     store.repair()
