@@ -148,7 +148,7 @@ def conference_close(path: Identified) -> Response:
     return _done(path.id, lambda: operations.close(path.id))
 
 
-def _done(id: uuid.UUID, action: Callable[[], None]) -> Response:
+def _done(id: uuid.UUID, action: Callable[[], object]) -> Response:
     try:
         action()
     except operations.Impossible as reason:

@@ -72,14 +72,15 @@ def call(id: uuid.UUID, number: str) -> None:
     store.save(conference)
 
 
-def drop(id: uuid.UUID, participant_id: uuid.UUID) -> None:
-    """Have a participant leave, or not called any more; 404 if there is none."""
+def drop(id: uuid.UUID, participant_id: uuid.UUID) -> str:
+    """Have a participant leave, or not called any more; its number, or 404 if there is none."""
     conference = _held(id)
     participant = next((each for each in conference.participants if each.id == participant_id), None) or abort(404)
     if participant.active and participant.dropping_at is None:
         participant.dropping_at = dt.datetime.now(dt.UTC)
         store.record("drop", "conferences", conference.id, str(conference), number=participant.number)
         store.save()
+    return participant.number
 
 
 def close(id: uuid.UUID) -> None:

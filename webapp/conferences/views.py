@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask_babel import gettext
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload, selectinload
@@ -105,16 +105,15 @@ def call(id: uuid.UUID) -> Any:
 @bp.post("/<uuid:id>/participants/<uuid:participant_id>/drop")
 @permission("conferences.write")
 def drop(id: uuid.UUID, participant_id: uuid.UUID) -> Any:
-    operations.drop(id, participant_id)
-    return redirect(url_for(".show", id=id))
+    number = operations.drop(id, participant_id)
+    return saved(gettext("%(number)s is hung up on.", number=number), ".show", id=id)
 
 
 @bp.post("/<uuid:id>/close")
 @permission("conferences.write")
 def close(id: uuid.UUID) -> Any:
     operations.close(id)
-    flash(gettext("Everybody is hung up on."), "success")
-    return redirect(url_for(".show", id=id))
+    return saved(gettext("Everybody is hung up on."), ".show", id=id)
 
 
 def _show(form: Any, reason: operations.Impossible) -> None:
