@@ -120,7 +120,7 @@ def test_where_all_is_well_it_finds_nothing(
     for thing in (things["gateways"]["lost"], did):
         assert proved(f"{type(thing).__name__.lower()}:{thing.id}").state == "right"
 
-    store.delete(things["phones"][170])  # It is registered: no call may find it any more.
+    store.delete(things["phones"][170])  # It is registered, and that must go with it.
     right = "Asterisk's tables are what they should be.\npbx1 uses what it should.\n"
     assert command(carrier, "check") == (0, right)
 

@@ -122,7 +122,7 @@ async def start_afresh(engine: Engine, node: str, ami: Ami) -> None:
 
 async def forget_contacts(engine: Engine, ami: Ami) -> None:
     """Delete the contacts of phones that are gone. Asterisk keeps a contact in its own database until its registration
-    ends, and would go on to send calls there."""
+    ends: who has the name of the phone next, or the phone itself when it is enabled again, would ring there."""
     known = set(await asyncio.to_thread(_names, engine, "aor"))
     for contact in await contacts(ami):
         if contact.partition(";")[0] not in known:
