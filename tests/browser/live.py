@@ -229,12 +229,26 @@ SELECT id, n, (ARRAY['100', '551140001234', '551140001299'])[n], (ARRAY['joined'
 FROM made, generate_series(1, 3) n
 """
 
+# What was found when Asterisk's tables were held against what they should be.
+PROOF = """
+INSERT INTO sync_checks (node, asked_by, finished_at, differences, findings, by_hand)
+SELECT '', 'ada', now(), 3, jsonb_build_array(
+    jsonb_build_object('table', 'ps_endpoints', 'key', 'gateway-' || name, 'owner', 'gateway:' || id,
+        'what', 'different', 'fields', '[{"name": "context", "there": null, "wanted": "from-trunk"}]'::jsonb),
+    jsonb_build_object('table', 'ps_auths', 'key', 'gateway-' || name, 'owner', 'gateway:' || id,
+        'what', 'different', 'fields', '[{"name": "password", "there": "***", "wanted": "***"}]'::jsonb),
+    jsonb_build_object('table', 'ps_aors', 'key', 'stray', 'owner', 'gateway:x', 'what', 'left_over',
+        'fields', '[]'::jsonb)
+), '{"ps_aors": ["mine"]}' FROM gateways ORDER BY name LIMIT 1
+"""
+
 
 def record_calls() -> None:
-    """As Asterisk does, when they end; and those that go on."""
+    """As Asterisk does, when they end; those that go on; and a proof that found something."""
     db.session.execute(text(CDRS))
     db.session.execute(text(LIVE))
     db.session.execute(text(CONFERENCE))
+    db.session.execute(text(PROOF))
     db.session.commit()
 
 
@@ -325,6 +339,7 @@ def every_page(site: Site) -> dict[str, str]:
             "settings": "/settings/",
             "settings-edit": "/settings/edit",
             "nodes": "/settings/nodes/",
+            "proof": "/settings/proof/",
             "users": "/users/",
             "users-nothing-found": "/users/?q=zzzz",
             "users-new": "/users/new",

@@ -129,7 +129,7 @@ async def start_afresh(engine: Engine, node: str, ami: Ami) -> None:
 
 async def forget_contacts(engine: Engine, ami: Ami) -> None:
     """Delete the contacts of phones that are gone. Asterisk keeps a contact in its own database until its registration
-    ends, and would go on to send calls there."""
+    ends: who has the name of the phone next, or the phone itself when it is enabled again, would ring there."""
     found = await contacts(ami)
     known = set(await asyncio.to_thread(_names, engine, "aor"))  # Only now, lest a phone that is new lose its own.
     for contact in found:

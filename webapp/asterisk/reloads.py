@@ -63,7 +63,7 @@ def _orders(change: Change) -> Iterator[Order]:
         case "ps_aors":
             yield Order(f"{how}_aor", name)
             if not change.after and change.owner.startswith("extension:"):
-                yield Order("forget_contacts")  # Else calls would find the phone until its registration ends.
+                yield Order("forget_contacts")  # Else who has its name next would ring where it was.
             yield from _qualify(change, name)
         case "ps_endpoint_id_ips":
             yield Order("populate_identify")
