@@ -278,11 +278,12 @@ def test_asterisk_stores_the_same_record_after_all(engine: Engine, file: Path) -
 
 
 def test_records_that_are_no_calls_are_stored_and_not_counted(engine: Engine, file: Path) -> None:
-    file.write_bytes(line(1) + line(2, uniqueid="pbx1-1.1", dcontext="hang-up", previous_cause="17"))
+    end = line(2, uniqueid="pbx1-1.1", dcontext="hang-up", previous_cause="17")
+    file.write_bytes(line(1) + end + line(3, dcontext="conference-call"))
 
     reconcile(engine, "pbx1", file)
 
-    assert len(stored(engine)) == 2
+    assert len(stored(engine)) == 3
     assert read(engine, "SELECT cause FROM calls") == [(17,)]
     assert days(engine) == (1, 1, 0)
 
