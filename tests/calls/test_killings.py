@@ -79,9 +79,12 @@ def let_go() -> None:
     db.engine.dispose()
 
 
-def all_is_well(carrier: Carrier, asterisk: Asterisk, secret: str, what: str) -> None:
-    """Wait until it is: nothing owed, the node up, Asterisk reads the database, and what was saved last counts."""
-    began = time.monotonic()
+def all_is_well(carrier: Carrier, asterisk: Asterisk, secret: str, what: str, since: float = 0) -> None:
+    """Wait until it is: nothing owed, the node up, Asterisk reads the database, and what was saved last counts.
+
+    `what` was started at `since`, or just now.
+    """
+    began = since or time.monotonic()
     up = "SELECT name FROM nodes WHERE asterisk_up AND detail = '' AND seen_at > now() - interval '15 seconds'"
     until(lambda: query(carrier.url, up), "the node to be up", PATIENCE)
     until(lambda: not query(carrier.url, "SELECT 1 FROM outbox WHERE done_at IS NULL"), "nothing to be owed", PATIENCE)
@@ -147,8 +150,9 @@ def test_the_database(
         let_go()
         cluster.kill()
         time.sleep(AWAY)
+        started = time.monotonic()
         cluster.start()
-        all_is_well(carrier, asterisk, "secret-number-1", "database")
+        all_is_well(carrier, asterisk, "secret-number-1", "database", started)
         save(phone, "secret-number-2")
         all_is_well(carrier, asterisk, "secret-number-2", "the save after it")
     if SOAK:
@@ -230,6 +234,7 @@ def test_the_web(carrier: Carrier, asterisk: Asterisk, agent: AgentProcess, phon
             web.kill()
             writer.join(PATIENCE)
             time.sleep(AWAY)
+            started = time.monotonic()
             web.start()
             [[stored]] = query(carrier.url, "SELECT secret FROM extensions WHERE id = :id", id=phone)
             # What it stored last it may have had no time to say.
@@ -237,7 +242,7 @@ def test_the_web(carrier: Carrier, asterisk: Asterisk, agent: AgentProcess, phon
             all_is_well(carrier, asterisk, stored, "what was saved before the web was killed")
             web.sign_in()
             web.ask("PATCH", web.phone, secret="secret-number-1")
-            all_is_well(carrier, asterisk, "secret-number-1", "web")
+            all_is_well(carrier, asterisk, "secret-number-1", "web", started)
     finally:
         web.kill()
         print(web.log.read_text()[-3000:])
