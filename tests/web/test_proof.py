@@ -159,6 +159,8 @@ def test_the_rows_of_one_thing_are_proved_and_repaired_alone(client: FlaskClient
     page = client.get(address).text
     assert "contact sip:10.0.0.1:5060 Different sip:192.0.2.1:5060 Right" in rows(page)
     assert "context from-trunk Right Different x" in rows(page)
+    change("UPDATE gateways SET updated_at = now() + interval '1 minute'")
+    assert "context from-trunk Right Not known" in rows(client.get(address).text)
 
     assert client.post(f"{PROOF}repair", data={"scope": scope}).location == address
     assert things.asterisk("SELECT contact FROM asterisk.ps_aors WHERE id = 'gateway-GW1'") == "sip:10.0.0.1:5060"

@@ -26,6 +26,8 @@ def show(kind: str, id: uuid.UUID) -> Any:
     thing = db.get_or_404(model, id, options=options)
 
     def answers(part: proof.Part, row: Sides, column: Column) -> tuple[str, Any]:
+        if part.check and part.check.asked_at < thing.updated_at:
+            return "unknown", None  # What was so then says nothing about what is entered now.
         return proof.answer_of(part, row.table, row.key, column.name)
 
     return render_template(
