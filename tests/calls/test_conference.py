@@ -51,7 +51,7 @@ def plan_id() -> dict[str, uuid.UUID]:
 
 @pytest.fixture
 def office(carrier: Carrier, change: Change, plan_id: dict[str, uuid.UUID]) -> uuid.UUID:
-    """A customer with a phone and a price plan. Numbers that begin with 552144 leave by the second gateway."""
+    """A customer with a phone and a price plan. Numbers that begin with 552148 leave by the second gateway."""
     if not plan_id:
         plan = PricePlan(name="Conferences")
         store.save(plan)
@@ -59,7 +59,7 @@ def office(carrier: Carrier, change: Change, plan_id: dict[str, uuid.UUID]) -> u
         store.save(
             Tariff(price_plan_id=plan.id, prefix="5521", price_per_minute=Decimal("0.5"), **rate),
             Extension(customer_id=carrier.ids["office"], extension="488", secret=PHONE[1]),
-            Route(name="conferences", pattern="552144.", gateway_id=carrier.ids["second"], priority=1),
+            Route(name="conferences", pattern="552148.", gateway_id=carrier.ids["second"], priority=1),
         )
         plan_id["plan"] = plan.id
     change(customer(carrier, "office"), price_plan_id=plan_id["plan"])
@@ -115,9 +115,9 @@ def test_three_are_called_and_hear_each_other(carrier: Carrier, asterisk: Asteri
             stack.enter_context(party.answer(media_port=voice.port, expect_calls=2))
             for party, voice in zip(parties, voices, strict=True)
         ]
-        id = hold(office, "488", "552133450001", "+55 (21) 4445-0002", record=True)
+        id = hold(office, "488", "552133450001", "+55 (21) 4845-0002", record=True)
         wait_for(id, "joined", "joined", "joined")
-        assert [each.called_number for each in answering[1:]] == ["552133450001", "77552144450002"]
+        assert [each.called_number for each in answering[1:]] == ["552133450001", "77552148450002"]
         for voice, each in zip(voices, answering, strict=True):
             voice.sing_to(each.invite.body)
         for voice in voices:
@@ -159,13 +159,13 @@ def test_three_are_called_and_hear_each_other(carrier: Carrier, asterisk: Asteri
 def test_who_is_not_reached_is_shown_and_no_other_record_is_a_call(carrier: Carrier, office: uuid.UUID) -> None:
     before = query(carrier.url, "SELECT count(*) FROM calls")[0][0]
     with carrier.first.refuse(486, ring=True), carrier.second.refuse(480, ring=True):
-        id = hold(office, "552133450003", "552144450004", caller_id="551140001234")
+        id = hold(office, "552133450003", "552148450004", caller_id="551140001234")
         assert wait_for_end(id) == "nobody"
         assert outcomes(id) == ["busy", "no_answer"]
     carrier.settled()
     assert query(carrier.url, "SELECT count(*) FROM calls")[0][0] == before + 2
     assert query(carrier.url, "SELECT count(*) FROM unrated_cdrs") == [(0,)]
-    assert query(carrier.url, "SELECT count(*) FROM calls WHERE unrated <> '' AND dst LIKE '55214445%'") == [(0,)]
+    assert query(carrier.url, "SELECT count(*) FROM calls WHERE unrated <> '' AND dst LIKE '55214845%'") == [(0,)]
 
 
 def test_a_number_that_would_be_refused_is_told_before_anybody_is_called(carrier: Carrier, office: uuid.UUID) -> None:
