@@ -47,7 +47,16 @@ def test_gateway(page: Page, site: Site, language: str) -> None:
     submit(page)
     assert message(page) == say("Gateway %(name)s saved.", name=name)
     page.goto("/gateways/")
-    cells = [name, PROVIDER, f"{address}:5060 TCP", say("Registration"), "g729, alaw", say("Enabled")]
+    cells = [
+        name,
+        PROVIDER,
+        f"{address}:5060 TCP",
+        say("Registration"),
+        "g729, alaw",
+        say("Not known"),
+        "0",
+        say("Enabled"),
+    ]
     assert row(page, name) == cells
 
     edit(page, site, language, name)
@@ -99,7 +108,7 @@ def test_extension(page: Page, site: Site, language: str) -> None:
     secret = page.locator("code", has_text=re.compile("^[A-Za-z0-9]{20}$"))
     expect(secret).to_be_visible()
     page.goto("/extensions/")
-    assert row(page, user) == [user, "Escritório Demo", number, "Alice 🌻", say("Enabled")]
+    assert row(page, user) == [user, "Escritório Demo", number, "Alice 🌻", say("Not known"), say("Enabled")]
 
     edit(page, site, language, user)
     assert page.locator("#secret").input_value() == ""

@@ -85,17 +85,17 @@ def test_all_503(carrier: Carrier) -> None:
 
 def test_cancelled_while_ringing(carrier: Carrier) -> None:
     with carrier.first.ring():
-        carrier.acme.call("552144440007", give_up_after=0.6, expect=487)
+        carrier.acme.call("552144440007", give_up_after=2, expect=487)
 
     assert endings(carrier, "552144440007", 1) == [("first", "NO ANSWER", 16, 487)]
     [call] = carrier.ended("552144440007", 1)
     assert call.reason == "cancelled"
-    assert 0 <= call.pdd < 600
+    assert 0 <= call.pdd < 2000
 
 
 def test_503_and_then_cancelled_while_ringing(carrier: Carrier) -> None:
     with carrier.first.refuse(503), carrier.second.ring():
-        carrier.acme.call("552144440008", give_up_after=0.8, expect=487)
+        carrier.acme.call("552144440008", give_up_after=3, expect=487)
 
     assert endings(carrier, "552144440008", 2) == [("first", "CONGESTION", 34, 503), ("second", "NO ANSWER", 16, 487)]
 
