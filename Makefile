@@ -13,10 +13,10 @@ run: ## start everything on this machine: PostgreSQL, Asterisk, agent and web (C
 	@deploy/embedded/bootstrap run
 	@exec var/venv/bin/python -m deploy.embedded.run
 
-# Side by side, for there are two cores: the tests that mostly wait for calls, those of the browser and of programs, and
-# all others.
-CALLS := tests/calls/
-BROWSER := tests/browser/ tests/api/
+# Side by side, for there are two cores: the tests that mostly wait for calls with those of programs, those of the browser,
+# and all others. Each takes about as long.
+CALLS := tests/calls/ tests/api/
+BROWSER := tests/browser/
 OTHERS := $(filter-out $(CALLS) $(BROWSER) tests/bench/ tests/__pycache__/,$(wildcard tests/*/ tests/test_*.py))
 PYTEST := $(PYTHON) -m pytest -o cache_dir=var/cache/pytest
 

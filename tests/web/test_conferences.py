@@ -13,9 +13,11 @@ from sqlalchemy import func, select, text
 from tests.conftest import Counting
 from tests.web import things
 from tests.web.html import rows
+from tests.web.test_live import contact, looked
 from webapp.accounts.models import AuditEntry
 from webapp.conferences.models import Conference, Participant
 from webapp.ext import db
+from webapp.extensions.models import Extension
 from webapp.settings.models import Node
 
 NUMBERS = "+55 (11) 4000-1234\n100\n"
@@ -146,6 +148,15 @@ def test_the_node_with_the_fewest_conferences_calls(client: FlaskClient, office:
         ask(client, office)
     found = db.session.execute(select(Conference.node, func.count()).group_by(Conference.node)).all()
     assert sorted(map(tuple, found)) == [("n1", 2), ("n2", 1)]
+
+
+def test_the_node_calls_where_the_phones_are(client: FlaskClient, office: Any) -> None:
+    node("n2")
+    looked("n2")
+    contact(db.session.query(Extension).filter_by(customer_id=office.id).first(), node="n2")
+    for _ in range(2):
+        ask(client, office)
+    assert {each.node for each in db.session.scalars(select(Conference))} == {"n2"}
 
 
 def test_who_pays_if_nobody_is_named(client: FlaskClient, office: Any) -> None:

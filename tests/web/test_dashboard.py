@@ -121,6 +121,18 @@ def test_who_pays_most(client: FlaskClient) -> None:
     assert shown == ["6.00", "5.00", "4.00", "3.00", "2.00"]
 
 
+def test_gateways_in_trouble_come_first(client: FlaskClient) -> None:
+    fine, down = things.gateway("GW1", "10.0.0.1"), things.gateway("GW2", "10.0.0.2")
+    things.gateway("GW3", "10.0.0.3", enabled=False)
+    looked()
+    contact(fine, rtt=12.3)
+    contact(down, "unreachable")
+    shown = [row for row in rows(client.get("/").text) if row.startswith("GW")]
+    assert [row.split()[0] for row in shown] == ["GW2", "GW1"]
+    assert shown[0].startswith("GW2 Does not answer since")
+    assert shown[1] == "GW1 Answers in 12.3 ms"
+
+
 def test_what_needs_somebody(client: FlaskClient) -> None:
     assert _alarms(client.get("/").text) == []
     down, off = things.gateway("GW1", "10.0.0.1"), things.gateway("GW2", "10.0.0.2", enabled=False)

@@ -66,7 +66,7 @@ def test_the_limits_of_a_customer_are_folded_away_until_there_are_some(client: F
     page = client.post(form, data=typed, follow_redirects=True).text
 
     shown = facts(page)
-    assert (shown["Calls at once"], shown["New calls per second"], shown["Limit per day"]) == ("30", "5", "R$500.00")
+    assert (shown["Calls now"], shown["New calls per second"], shown["Limit per day"]) == ("0 of 30", "5", "R$500.00")
     assert (shown["Never below cost"], shown["Blocked destinations"]) == ("Yes", "Dear")
     stored = things.one(Customer)
     assert (stored.max_price_per_minute, stored.daily_limit) == (Decimal("1.25"), Decimal(500))

@@ -19,6 +19,8 @@ from webapp.conferences.models import Conference, Participant
 from webapp.conferences.schemas import MOST, ConferenceSchema
 from webapp.customers.models import Customer
 from webapp.ext import db
+from webapp.extensions.models import Extension
+from webapp.live import operations as live
 from webapp.nodes import operations as nodes
 from webapp.settings import operations as settings
 from webapp.settings.models import Node
@@ -42,7 +44,7 @@ def hold(wanted: ConferenceSchema, id: uuid.UUID | None = None) -> Conference:
         raise Impossible("numbers", *refusals)
     conference = Conference(
         **wanted.model_dump() | {"id": id or uuid.uuid4(), "customer_id": customer.id},
-        node=_node(),
+        node=_node(customer, wanted.numbers),
         username=who.username(),
         participants=[Participant(position=place, number=number) for place, number in enumerate(wanted.numbers)],
     )
@@ -137,15 +139,17 @@ def _refusals(customer: Customer, numbers: Sequence[str], caller: str) -> list[s
     return refusals
 
 
-def _node() -> str:
-    """The node that is to call: of those that are there, the one with the fewest conferences."""
+def _node(customer: Customer, numbers: Sequence[str]) -> str:
+    """The node that is to call: of those that are there, where most of the phones are registered, for a node reaches
+    only its own; then the one with the fewest conferences."""
     there = [each.name for each in nodes.states() if each.state in ("up_to_date", "catching_up")]
     if not there:
         raise Impossible("", gettext("No Asterisk is there to call anybody. Look at the nodes."))
     conferences = func.count().label("conferences")
     query = select(Conference.node, conferences).where(Conference.is_open).group_by(Conference.node)
     held = {row.node: row.conferences for row in db.session.execute(query)}
-    return min(there, key=lambda name: (held.get(name, 0), name))
+    phones = live.phones_at(Extension.customer_id == customer.id, Extension.extension.in_(numbers))
+    return min(there, key=lambda name: (-phones[name], held.get(name, 0), name))
 
 
 # ---- what came of it

@@ -31,6 +31,7 @@ from webapp.unrated import operations as unrated
 
 BEHIND = dt.timedelta(minutes=1)  # A node that has not been told of a change for so long is an alarm.
 TOP = 5  # Customers.
+MOST_GATEWAYS = 10  # That the page shows.
 MOST_LOSSES = 1000  # Calls sold below cost are counted so far and no further.
 NAMED = 5  # Things that an alarm names.
 
@@ -180,6 +181,13 @@ def _gateways() -> Gateways:
         down=[name for name, state in rows if state == "unreachable"],
         not_registered=db.session.scalars(not_registered).all(),
     )
+
+
+def gateways() -> Sequence[Gateway]:
+    """Those in service, the ones in trouble first."""
+    state = live.worst_state(Gateway.id)
+    first = select(Gateway).where(Gateway.enabled).order_by(state.desc(), Gateway.name).limit(MOST_GATEWAYS)
+    return db.session.scalars(first).all()
 
 
 # ---- today

@@ -7,6 +7,7 @@ from typing import Any
 from flask import Blueprint, render_template
 
 from webapp.dashboard import operations
+from webapp.live import operations as live
 from webapp.nodes import operations as nodes
 from webapp.permissions import permission
 from webapp.reports.charts import of_lines
@@ -27,6 +28,7 @@ def index() -> Any:
         "routes.index": stats.routes,
     }
     hours = operations.last_hours()
+    gateways = operations.gateways()
     return render_template(
         "dashboard/index.html",
         stats=stats,
@@ -35,4 +37,6 @@ def index() -> Any:
         chart=of_lines(hours.lines, "calls") if hours else None,
         top=operations.top_customers(),
         nodes=nodes.states(),
+        gateways=gateways,
+        seen=live.seen(gateways),
     )

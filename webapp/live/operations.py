@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from webapp.ext import Managed, db
+from webapp.extensions.models import Extension
 from webapp.live.models import LiveCall, LiveContact, LiveNode, LiveRegistration
 from webapp.settings.models import Node
 
@@ -59,6 +60,19 @@ def calls_of(
     ids = [thing.id for thing in things]
     counted = select(column, func.count()).where(LiveCall.node.in_(watched()), column.in_(ids)).group_by(column)
     found: dict[uuid.UUID | None, int] = defaultdict(int)
+    found.update((row[0], row[1]) for row in db.session.execute(counted))
+    return found
+
+
+def phones_at(*conditions: ColumnElement[bool]) -> Mapping[str, int]:
+    """How many of some extensions are registered at each node; 0 at others."""
+    counted = (
+        select(LiveContact.node, func.count(Extension.id.distinct()))
+        .join(Extension, Extension.id == LiveContact.thing_id)
+        .where(LiveContact.node.in_(watched()), *conditions)
+        .group_by(LiveContact.node)
+    )
+    found: dict[str, int] = defaultdict(int)
     found.update((row[0], row[1]) for row in db.session.execute(counted))
     return found
 
