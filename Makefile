@@ -13,11 +13,9 @@ run: ## start everything on this machine: PostgreSQL, Asterisk, agent and web (C
 	@deploy/embedded/bootstrap run
 	@exec var/venv/bin/python -m deploy.embedded.run
 
-# Side by side, for there are two cores: the tests that mostly wait for calls with those of programs, those of the browser,
-# and all others. Each takes about as long.
-CALLS := tests/calls/ tests/api/
-BROWSER := tests/browser/
-OTHERS := $(filter-out $(CALLS) $(BROWSER) tests/bench/ tests/__pycache__/,$(wildcard tests/*/ tests/test_*.py))
+# Side by side, for there are two cores and most of these mostly wait: each of the folders, and all the others together.
+BESIDE := calls browser api
+OTHERS := $(filter-out $(BESIDE:%=tests/%/) tests/bench/ tests/__pycache__/,$(wildcard tests/*/ tests/test_*.py))
 PYTEST := $(PYTHON) -m pytest -o cache_dir=var/cache/pytest
 
 test: check ## run every check and every test; T="tests/deploy -k kill" passes arguments to pytest
@@ -25,12 +23,11 @@ ifdef T
 	$(PYTEST) $(T)
 else
 	@mkdir -p var/log
-	@$(PYTEST) $(CALLS) >var/log/tests-calls.log 2>&1 & calls=$$!; \
-	$(PYTEST) $(BROWSER) >var/log/tests-browser.log 2>&1 & browser=$$!; \
-	$(PYTEST) $(OTHERS); others=$$?; \
-	wait $$browser; browser=$$?; cat var/log/tests-browser.log; \
-	wait $$calls; calls=$$?; cat var/log/tests-calls.log; \
-	[ $$others$$browser$$calls = 000 ]
+	@for folder in $(BESIDE); do $(PYTEST) tests/$$folder/ >var/log/tests-$$folder.log 2>&1 & beside="$$beside $$!"; done; \
+	$(PYTEST) $(OTHERS); failed=$$?; \
+	for run in $$beside; do wait $$run || failed=1; done; \
+	cat $(BESIDE:%=var/log/tests-%.log); \
+	exit $$failed
 endif
 
 check: tools ## check format, lint, types and vendored files
