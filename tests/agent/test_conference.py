@@ -15,7 +15,7 @@ from sqlalchemy import Engine, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from deploy.embedded.postgres import Postgres
-from tests.agent.fake_ami import SECRET, FakeAmi, error, success
+from tests.agent.fake_ami import FakeAmi, error, success
 from tests.agent.test_outbox import read, until, write
 from webapp.agent import conference, database
 from webapp.agent.ami import Ami, AmiError
@@ -58,15 +58,6 @@ async def asterisk() -> AsyncIterator[FakeAmi]:
     await fake.start()
     yield fake
     await fake.stop()
-
-
-@pytest.fixture
-async def ami(asterisk: FakeAmi) -> AsyncIterator[Ami]:
-    link = Ami("127.0.0.1", asterisk.port, "agent", SECRET, on_event=None, on_state=lambda *_: None)
-    link.start()
-    await until(lambda: link.connected)
-    yield link
-    link.close()
 
 
 class Looking:

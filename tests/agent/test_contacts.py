@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import Engine
 
 from deploy.embedded.postgres import Postgres
-from tests.agent.fake_ami import SECRET, FakeAmi, error
-from tests.agent.test_outbox import read, until, write
+from tests.agent.fake_ami import FakeAmi, error
+from tests.agent.test_outbox import read, write
 from webapp.agent import contacts, database
 from webapp.agent.ami import Ami
 
@@ -80,15 +80,6 @@ async def asterisk() -> AsyncIterator[FakeAmi]:
     await fake.start()
     yield fake
     await fake.stop()
-
-
-@pytest.fixture
-async def ami(asterisk: FakeAmi) -> AsyncIterator[Ami]:
-    link = Ami("127.0.0.1", asterisk.port, "agent", SECRET, on_event=None, on_state=lambda *_: None)
-    link.start()
-    await until(lambda: link.connected)
-    yield link
-    link.close()
 
 
 SEEN = "SELECT aor, thing_id, address, user_agent, state, rtt::float FROM live_contacts ORDER BY aor"

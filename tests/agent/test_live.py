@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import Engine, text
 
 from deploy.embedded.postgres import Postgres
-from tests.agent.fake_ami import SECRET, FakeAmi, error
+from tests.agent.fake_ami import FakeAmi, error
 from tests.agent.test_outbox import read, until, write
 from webapp.agent import database, live
-from webapp.agent.ami import Ami
+from webapp.agent.ami import Ami, AmiDown
 
 ACME, BETA = "00000000-0000-0000-0000-00000000000a", "00000000-0000-0000-0000-00000000000b"
 GATEWAY, PROVIDER = "00000000-0000-0000-0000-0000000000c0", "00000000-0000-0000-0000-0000000000d0"
@@ -69,15 +69,6 @@ async def asterisk() -> AsyncIterator[FakeAmi]:
     await fake.start()
     yield fake
     await fake.stop()
-
-
-@pytest.fixture
-async def ami(asterisk: FakeAmi) -> AsyncIterator[Ami]:
-    link = Ami("127.0.0.1", asterisk.port, "agent", SECRET, on_event=None, on_state=lambda *_: None)
-    link.start()
-    await until(lambda: link.connected)
-    yield link
-    link.close()
 
 
 class Looking:
@@ -217,3 +208,22 @@ async def test_an_asterisk_that_does_not_say_has_nothing_said_about_it(
     await live.look(engine, "pbx1", looking.ami)
     assert looking.rows() == []
     assert read(engine, "SELECT node FROM live_nodes") == []
+
+
+async def test_after_a_look_that_took_long_or_failed_the_pause_has_its_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, pauses = [0.0], []
+    takes = iter([0.1, 2.0, 30.0, 30.0])
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+
+    async def look() -> None:
+        clock[0] += next(takes)
+        if len(pauses) == 4:
+            raise AmiDown("timed out")
+
+    monkeypatch.setattr("webapp.agent.live.asyncio.sleep", sleep)
+    monkeypatch.setattr("webapp.agent.live.time.monotonic", lambda: clock[0])
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        await live.repeat(look, 5.0, 20)
+    assert pauses[1:] == [5.0, 40.0, live.LONGEST_PAUSE_SECONDS, 5.0]

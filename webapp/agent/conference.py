@@ -19,10 +19,8 @@ from typing import Any
 
 import structlog
 from sqlalchemy import Engine, Row, text
-from sqlalchemy.exc import DBAPIError
 
-from webapp.agent.ami import Ami, AmiDown, AmiError
-from webapp.agent.live import SHARE
+from webapp.agent.ami import Ami, AmiError
 
 log = structlog.get_logger()
 
@@ -103,23 +101,6 @@ class Channel:
 
     name: str
     state: str  # As the participant's is then.
-
-
-async def watch(engine: Engine, node: str, ami: Ami, spool: Path) -> None:
-    """For ever."""
-    pause = PAUSE_SECONDS
-    while True:
-        await asyncio.sleep(pause)
-        began = time.monotonic()
-        try:
-            await look(engine, node, ami, spool)
-        except DBAPIError as error:
-            log.warning("conferences not looked after", reason=str(error.orig).strip().splitlines()[0])
-        except AmiError as error:
-            log.warning("conferences not looked after", reason=str(error))
-        except AmiDown:  # What goes on there is not known, and nothing is said of it. The link tells in the log.
-            continue
-        pause = max(PAUSE_SECONDS, SHARE * (time.monotonic() - began))
 
 
 async def look(engine: Engine, node: str, ami: Ami, spool: Path) -> None:

@@ -11,7 +11,7 @@ from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT
 from sqlalchemy import Engine, create_engine, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
-from webapp.settings.models import Node
+from webapp.settings.models import ALIVE_SECONDS, Node
 
 log = structlog.get_logger()
 
@@ -133,12 +133,12 @@ def try_again(engine: Engine) -> None:
 
 def is_up(engine: Engine, node: str) -> tuple[bool, str]:
     """Whether the agent of a node signed in lately and has its Asterisk, with a sentence about it."""
-    alive = Node.seen_at > func.now() - func.make_interval(0, 0, 0, 0, 0, 0, 15)
+    alive = Node.seen_at > func.now() - func.make_interval(0, 0, 0, 0, 0, 0, ALIVE_SECONDS)
     with engine.connect() as connection:
         row = connection.execute(select(Node.asterisk_up, Node.detail, alive).where(Node.name == node)).one_or_none()
     if row is None:
         return False, f"No agent has ever signed in for {node}."
     up, detail, is_alive = row
     if not is_alive:
-        return False, f"The agent of {node} has not signed in for 15 seconds."
+        return False, f"The agent of {node} has not signed in for {ALIVE_SECONDS} seconds."
     return (True, f"{node} is up.") if up else (False, f"Asterisk on {node} is away: {detail}.")

@@ -21,6 +21,7 @@ log = structlog.get_logger()
 
 PAUSE_SECONDS = 2.0  # Between two looks, ...
 SHARE = 5  # ... and so many times as long as a look took: many calls must not keep Asterisk and us busy.
+LONGEST_PAUSE_SECONDS = 60.0  # An Asterisk that hung for once must not be left alone for long.
 ANSWER_SECONDS = 30.0  # What is not answered by then ends the link.
 
 # Plain variables of the channel: to read CDR() would make Asterisk's call records wait for us. The dialplan and the
@@ -88,16 +89,22 @@ class Call:
 
 
 async def repeat(look: Callable[[], Awaitable[None]], pause_seconds: float, share: int) -> None:
-    """Look for ever, with a pause between two looks that is `share` times as long as a look takes, or longer."""
+    """Look for ever, with a pause after each look that is `share` times as long as it took, within bounds."""
     pause = PAUSE_SECONDS / 4  # Until the link is there.
     while True:
         await asyncio.sleep(pause)
         began = time.monotonic()
+        pause = pause_seconds
         try:
             await look()
         except DBAPIError as error:
-            log.warning("what was seen is not written", reason=str(error.orig).strip().splitlines()[0])
-        pause = max(pause_seconds, share * (time.monotonic() - began))
+            log.warning("database is away", reason=str(error.orig).strip().splitlines()[0])
+        except AmiError as error:
+            log.warning("Asterisk refused", reason=str(error))
+        except AmiDown:  # The link itself tells in the log that it is down.
+            pass
+        else:
+            pause = min(max(pause_seconds, share * (time.monotonic() - began)), LONGEST_PAUSE_SECONDS)
 
 
 async def look(engine: Engine, node: str, ami: Ami) -> None:

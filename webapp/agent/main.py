@@ -15,13 +15,13 @@ from sqlalchemy.exc import DBAPIError
 from webapp.agent import conference, contacts, database, health, journal, live, outbox, proof
 from webapp.agent.ami import Ami, AmiDown, AmiError
 from webapp.config import AgentSettings
+from webapp.settings.models import ALIVE_SECONDS
 
 log = structlog.get_logger()
 
 TICK_SECONDS = 5.0  # How often to sign in, and to look for work in case a notice was lost.
 RETRY_SECONDS = 1.0  # How soon to try again what failed.
 HOUSEKEEPING_SECONDS = 3600.0
-ALIVE_SECONDS = 15.0  # So long after it last signed in, a node counts as there.
 BOOKS_SECONDS = 300.0  # How often to look whether every call is in the books.
 
 
@@ -34,7 +34,7 @@ class Agent:
         self.woken = asyncio.Event()
         self.books_due = asyncio.Event()
         self.detail = "not connected yet"
-        self.signed_in = -ALIVE_SECONDS  # When, by a clock that nobody sets.
+        self.signed_in = -float(ALIVE_SECONDS)  # When, by a clock that nobody sets.
         self.connections = 0  # To Asterisk, since the start.
         self.started = ""  # When the Asterisk that we know the caches of was started.
         self.ami = Ami(
@@ -57,7 +57,11 @@ class Agent:
                 self._keep_books(),
                 live.repeat(partial(live.look, *seen), live.PAUSE_SECONDS, live.SHARE),
                 proof.watch(*seen),
-                conference.watch(*seen, self.settings.asterisk_spool_path),
+                live.repeat(
+                    partial(conference.look, *seen, self.settings.asterisk_spool_path),
+                    conference.PAUSE_SECONDS,
+                    live.SHARE,
+                ),
                 live.repeat(partial(contacts.look, *seen), contacts.PAUSE_SECONDS, contacts.SHARE),
             )
         ]
@@ -110,7 +114,7 @@ class Agent:
         """What we need for our work, each with what is wrong with it; empty: nothing."""
         away = time.monotonic() - self.signed_in > ALIVE_SECONDS
         return {
-            "database": f"not signed in for {ALIVE_SECONDS:.0f} seconds" if away else "",
+            "database": f"not signed in for {ALIVE_SECONDS} seconds" if away else "",
             "asterisk": "" if self.ami.connected else "away",
         }
 

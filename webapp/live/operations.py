@@ -16,9 +16,9 @@ from sqlalchemy.orm import InstrumentedAttribute
 from webapp.ext import Managed, db
 from webapp.extensions.models import Extension
 from webapp.live.models import LiveCall, LiveContact, LiveNode, LiveRegistration
-from webapp.settings.models import Node
+from webapp.settings.models import ALIVE_SECONDS, Node
 
-FRESH = dt.timedelta(seconds=15)  # What an agent saw longer ago says nothing about now.
+FRESH = dt.timedelta(seconds=ALIVE_SECONDS)  # What an agent saw longer ago says nothing about now.
 
 
 class CallsNow(BaseModel):

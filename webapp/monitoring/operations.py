@@ -19,9 +19,8 @@ from webapp.extensions.models import Extension
 from webapp.gateways.models import Gateway
 from webapp.live import operations as live
 from webapp.live.models import LiveCall, LiveContact, LiveNode, LiveRegistration
-from webapp.settings.models import CompanySettings, Node, OutboxEntry
+from webapp.settings.models import ALIVE_SECONDS, CompanySettings, Node, OutboxEntry
 
-ALIVE_SECONDS = 15  # An agent signs in every 5 seconds.
 MOST = 100_000  # What has no price is counted so far and no further: there may be millions of it.
 PATIENCE = "2s"  # For each statement.
 DATABASE_AWAY = (OperationalError, InterfaceError)

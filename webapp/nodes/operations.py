@@ -13,12 +13,12 @@ from sqlalchemy import ColumnElement, delete, func, select, text
 from webapp import store, typed, who
 from webapp.ext import db
 from webapp.gateways.models import Gateway
-from webapp.settings.models import Node, OutboxEntry
+from webapp.settings.models import ALIVE_SECONDS, Node, OutboxEntry
 from webapp.validation import N_
 
 START_AFRESH = "start_afresh"  # The order to forget what was read and to read all of it anew.
 
-ALIVE = Node.seen_at > func.now() - text("interval '15 seconds'")
+ALIVE = Node.seen_at > func.now() - dt.timedelta(seconds=ALIVE_SECONDS)
 GONE = func.coalesce(Node.seen_at < func.now() - text("interval '1 hour'"), True)
 
 _WORDS = {

@@ -53,6 +53,10 @@ class CompanySettings(Managed, Base):
         return self.company_name or "Asterisk Admin"
 
 
+# So long after its agent last signed in, which it does every 5 seconds, a node counts as there.
+ALIVE_SECONDS = 15
+
+
 class Node(Base):
     """One Asterisk server. Its agent enters it here when it first starts, and signs in every few seconds."""
 
