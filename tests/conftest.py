@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 
+import bcrypt
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -18,6 +20,7 @@ from schema import migrate
 from tests.calls.exchange import SECRET_KEY as SECRET_KEY
 from tests.calls.exchange import private_postgres, settings
 from webapp import create_app
+from webapp.accounts import operations
 from webapp.accounts.models import User
 from webapp.asterisk.check import check
 from webapp.ext import db
@@ -25,6 +28,15 @@ from webapp.ext import db
 PASSWORD = "correct horse"
 
 Counting = Callable[[], AbstractContextManager[list[str]]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_passwords() -> Iterator[None]:
+    """bcrypt is slow on purpose; here it would be most of the time."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(bcrypt, "gensalt", partial(bcrypt.gensalt, 4))
+        monkeypatch.setattr(operations.NOBODY, "password_hash", bcrypt.hashpw(b"nobody", bcrypt.gensalt()).decode())
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -10,11 +10,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import bcrypt
 import psycopg2
 import pytest
 from psycopg2.extensions import connection as Connection
@@ -83,7 +81,6 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
     for name in (*AgentSettings.model_fields, "admin_password", "new_password", "asterisk_db_password"):
         monkeypatch.delenv(name.upper(), raising=False)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(bcrypt, "gensalt", partial(bcrypt.gensalt, 4))  # It is slow on purpose.
 
     def run(*arguments: str, **environment: str) -> Done:
         monkeypatch.setattr(sys, "argv", ["asterisk-admin", *arguments])

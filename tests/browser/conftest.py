@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, StorageState, sync_playwright
 
 from deploy.embedded.postgres import Postgres
-from tests.browser.live import ADMINS, USERS, Site, chromium, listen, serve, sign_in
+from tests.browser.live import ADMINS, PATIENCE, USERS, Site, chromium, listen, serve, sign_in
 
 
 @pytest.fixture(scope="package")
@@ -75,7 +75,7 @@ def _signed_in(browser: Browser, cookies: StorageState, site: Site) -> Iterator[
 
 
 def _watched(page: Page) -> Iterator[Page]:
-    page.set_default_timeout(5_000)
+    page.set_default_timeout(PATIENCE)
     complaints = listen(page)
     yield page
     assert complaints == []

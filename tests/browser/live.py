@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 from flask_babel import force_locale, gettext
-from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, expect
 from sqlalchemy import select, text
 from werkzeug.serving import make_server
 
@@ -43,6 +43,8 @@ CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
 USERS = {"en": "olga", "pt_BR": "otavio"}  # An operator for each language.
 ADMINS = {"en": "ada", "pt_BR": "adriana"}  # And an administrator.
+# So long, in milliseconds, a page may take to show what a test waits for: three other runs are beside this one.
+PATIENCE = 30_000
 
 T = TypeVar("T")
 
@@ -103,6 +105,7 @@ def running(app: Flask) -> Iterator[Site]:
 
 @contextmanager
 def chromium(playwright: Playwright) -> Iterator[Browser]:
+    expect.set_options(timeout=PATIENCE)
     browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
     try:
         yield browser

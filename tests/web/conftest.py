@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
-import bcrypt
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from tests.conftest import make_user, signed_in
-from webapp.accounts import operations
 from webapp.ext import db
 
 
@@ -30,13 +27,6 @@ class Browser(FlaskClient):
 @pytest.fixture(autouse=True)
 def _browsers(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app, "test_client_class", Browser)
-
-
-@pytest.fixture(autouse=True)
-def _quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
-    """bcrypt is slow on purpose; here it would be most of the time."""
-    monkeypatch.setattr(bcrypt, "gensalt", partial(bcrypt.gensalt, 4))
-    monkeypatch.setattr(operations.NOBODY, "password_hash", bcrypt.hashpw(b"nobody", bcrypt.gensalt()).decode())
 
 
 @pytest.fixture
