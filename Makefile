@@ -44,7 +44,7 @@ translations: tools ## collect the texts for the translators, and compile what t
 	$(VENV)/bin/pybabel -q extract -F webapp/babel.cfg -k gettext -k ngettext:1,2 -k lazy_gettext -k N_ \
 		--no-location --omit-header -o var/messages.pot webapp
 	$(VENV)/bin/pybabel -q update -i var/messages.pot -d webapp/translations -l pt_BR --no-fuzzy-matching \
-		--ignore-obsolete
+		--ignore-obsolete --width 110
 	$(VENV)/bin/pybabel -q compile -d webapp/translations
 
 soak: tools ## kill each part in turn while 20 calls a second are made, and say how soon all was well again

@@ -117,6 +117,7 @@ _LINE = [
 
 BAD_VALUES: dict[str, list[tuple[str, str, str]]] = {
     "customers": [
+        ("trunk_transport", "sctp", OPTION),
         ("code", "", REQUIRED),
         ("code", "pão", CODE),
         ("code", "a b", CODE),
@@ -256,6 +257,7 @@ BAD_VALUES: dict[str, list[tuple[str, str, str]]] = {
         ("port", "70000", "Use 65535 or less."),
         ("port", "5060a", WHOLE),
         ("transport", "sctp", OPTION),
+        ("srtp", "true", "Encrypted media needs TLS: over another transport its keys could be read on the way."),
         ("source_ips", "10.9.0.0/7", NETWORK.format("10.9.0.0/7")),
         ("source_ips", "::/0", "The network ::/0 is too wide."),
         ("domain", "not a host", HOST),

@@ -43,6 +43,7 @@ def make_gateway(name: str = "gw", **values: Any) -> Gateway:
         "qualify_frequency": 60,
         "max_channels": 0,
         "caller_id_format": "e164",
+        "srtp": False,
     }
     return Gateway(**(defaults | values))
 
@@ -58,6 +59,8 @@ def make_customer(code: str = "acme", **values: Any) -> Customer:
         "caller_id": "",
         "trunk_ip": [],
         "trunk_port": 5060,
+        "trunk_transport": "udp",
+        "srtp": False,
         "qualify_frequency": 60,
         "codecs": ["alaw", "ulaw"],
         "max_channels": 0,

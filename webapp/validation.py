@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from flask_babel import get_timezone, gettext
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
 
@@ -275,6 +276,8 @@ DialCodes = Annotated[
 Whole = Annotated[int, BeforeValidator(_whole)]
 Channels = Annotated[Whole, Field(ge=0, le=10_000)]  # Calls at the same time; 0: no limit.
 Port = Annotated[Whole, Field(ge=1, le=65535)]
+TRANSPORTS: JsonDict = {"udp": "UDP", "tcp": "TCP", "tls": "TLS"}  # Of SIP, as forms offer them.
+SRTP_NEEDS_TLS = N_("Encrypted media needs TLS: over another transport its keys could be read on the way.")
 QualifyFrequency = Annotated[Whole, Field(ge=0, le=3600)]  # Seconds between two OPTIONS; 0: none.
 SipSecret = Annotated[
     str,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
 import os
 import random
@@ -15,18 +16,35 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from pydantic import SecretStr
 from sqlalchemy import create_engine, text
 
 from deploy.embedded.asterisk import Asterisk, unpacked_root
 from deploy.embedded.postgres import Postgres
 from deploy.embedded.process import free_port
+from webapp.asterisk import conf
 from webapp.config import Settings
 
 AMI_SECRET = "agent-secret-for-tests"
 DB_PASSWORD = "asterisk-password-for-tests"
 SECRET_KEY = "a key for tests, long enough to be taken"
 VAR = Path(__file__).parents[2] / "var"
+
+# What an operator whose server takes TLS writes into pjsip_tls.conf (docs/install.md).
+TLS_CONF = """\
+[transport-tls]
+type = transport
+protocol = tls
+bind = 127.0.0.1:{port}
+cert_file = {certificate}
+priv_key_file = {certificate}
+method = tlsv1_2
+"""
 
 MEDIA_PORTS = 400
 # Where an Asterisk has its media: ports that are no other's of this run, nor likely another's on this machine.
@@ -71,33 +89,59 @@ def prepare_database(cluster: Postgres, name: str) -> str:
 def running_asterisk(
     cluster: Postgres, database: str, node: str = "pbx1", ports: int = MEDIA_PORTS
 ) -> Iterator[Asterisk]:
-    """A booted Asterisk that reads `database`, with so many ports for media: four for each call."""
+    """A booted Asterisk that reads `database`, with so many ports for media: four for each call. It takes TLS, too, at
+    the port TLS_PORT."""
     media = next(_media)
+    values = {
+        "NODE": node,
+        "SIP_BIND": "127.0.0.1",
+        "SIP_PORT": str(free_port()),
+        "TLS_PORT": str(free_port()),
+        "RTP_START": str(media),
+        "RTP_END": str(media + ports - 2),
+        "AMI_PORT": str(free_port()),
+        "AMI_SECRET": AMI_SECRET,
+        "DB_HOST": "127.0.0.1",
+        "DB_PORT": str(cluster.port),
+        "DB_NAME": database,
+        "DB_PASSWORD": DB_PASSWORD,
+    }
+    with private_asterisk(values) as asterisk:
+        etc = asterisk.directory / "etc"
+        etc.mkdir(parents=True)
+        certificate = make_certificate(etc / "certificate.pem")
+        (etc / "pjsip_tls.conf").write_text(TLS_CONF.format(port=values["TLS_PORT"], certificate=certificate))
+        asterisk.start()
+        asterisk.wait_booted()
+        yield asterisk
+
+
+@contextmanager
+def private_asterisk(values: dict[str, str], source: Path = conf.SOURCE) -> Iterator[Asterisk]:
+    """An Asterisk of our own, yet to be started. (Not below pytest's folders, which its user may not enter.)"""
     with tempfile.TemporaryDirectory(prefix="aa-ast-", ignore_cleanup_errors=True) as directory:
         Path(directory).chmod(0o755)
-        asterisk = Asterisk(
-            Path(directory) / "asterisk",
-            unpacked_root(VAR),
-            {
-                "NODE": node,
-                "SIP_BIND": "127.0.0.1",
-                "SIP_PORT": str(free_port()),
-                "RTP_START": str(media),
-                "RTP_END": str(media + ports - 2),
-                "AMI_PORT": str(free_port()),
-                "AMI_SECRET": AMI_SECRET,
-                "DB_HOST": "127.0.0.1",
-                "DB_PORT": str(cluster.port),
-                "DB_NAME": database,
-                "DB_PASSWORD": DB_PASSWORD,
-            },
-        )
-        asterisk.start()
+        asterisk = Asterisk(Path(directory) / "asterisk", unpacked_root(VAR), values, source)
         try:
-            asterisk.wait_booted()
             yield asterisk
         finally:
             asterisk.stop()
+
+
+def make_certificate(path: Path) -> Path:
+    """A key and its certificate, signed by itself, in one file."""
+    key = generate_private_key(SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = dt.datetime.now(dt.UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1)
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .sign(key, SHA256())
+    )
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path.write_bytes(private + certificate.public_bytes(Encoding.PEM))
+    return path
 
 
 class AgentProcess:

@@ -58,6 +58,15 @@ def test_calls_come_from_all_addresses_and_go_to_the_single_ones() -> None:
     )
 
 
+def test_over_tls_with_encrypted_media() -> None:
+    customer = make_trunk("padaria", "198.51.100.1", trunk_port=5061, trunk_transport="tls", srtp=True)
+
+    rows = written(customer)
+
+    assert [aor["contact"] for aor in rows["ps_aors"]] == ["sip:198.51.100.1:5061^3Btransport=tls"]
+    assert [endpoint["media_encryption"] for endpoint in rows["ps_endpoints"]] == ["sdes"]
+
+
 def test_a_disabled_trunk_keeps_its_rows_for_its_calls_are_refused_as_its_own() -> None:
     customer = make_trunk("padaria", "198.51.100.1", enabled=False)
 

@@ -55,6 +55,12 @@ def test_a_phone() -> None:
     }
 
 
+def test_media_is_encrypted_where_the_customer_insists() -> None:
+    rows = written(make_extension(customer=make_customer(srtp=True)))
+
+    assert [endpoint["media_encryption"] for endpoint in rows["ps_endpoints"]] == ["sdes"]
+
+
 def test_a_disabled_phone_has_no_rows() -> None:
     assert written(make_extension(enabled=False)) == {}
 

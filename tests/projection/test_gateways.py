@@ -178,3 +178,12 @@ def test_a_registration_with_a_domain_goes_to_the_address_all_the_same() -> None
     assert registration["server_uri"] == "sip:sip.example.com:5061^3Btransport=tcp"
     assert registration["outbound_proxy"] == "sip:192.0.2.10:5061^3Btransport=tcp^3Blr"
     assert registration["transport"] == "transport-tcp"
+
+
+def test_media_is_encrypted_over_tls() -> None:
+    gateway = make_gateway(transport="tls", port=5061, srtp=True)
+
+    rows = written(gateway)
+
+    assert rows["ps_endpoints"] == [endpoint(gateway, transport="transport-tls", media_encryption="sdes")]
+    assert rows["ps_aors"] == [aor(gateway, "sip:192.0.2.10:5061^3Btransport=tls")]

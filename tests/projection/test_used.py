@@ -14,6 +14,8 @@ READ = [
     ("ps_endpoints", "allow", "(alaw|ulaw)", "!all,alaw,ulaw"),
     ("ps_endpoints", "allow", "(nothing)", "!all"),
     ("ps_endpoints", "direct_media", "false", "no"),
+    ("ps_endpoints", "media_encryption", "none", None),
+    ("ps_endpoints", "media_encryption", "sdes", "sdes"),
     ("ps_endpoints", "rtp_symmetric", "true", "yes"),
     ("ps_endpoints", "callerid", "<unknown>", None),
     ("ps_endpoints", "callerid", '"José; x" <100>', '"José^3B x" <100>'),

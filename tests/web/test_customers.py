@@ -31,6 +31,7 @@ TRUNK = {
     "allowed_caller_ids": "",
     "trunk_ip": "10.1.0.1",
     "trunk_port": "5060",
+    "trunk_transport": "udp",
     "qualify_frequency": "60",
     "codecs": "alaw, ulaw",
 }
@@ -235,6 +236,7 @@ def test_nothing_typed_is_lost_in_an_error(client: FlaskClient) -> None:
         "allowed_caller_ids": "a\nb",
         "trunk_ip": "here\nthere",
         "trunk_port": "x",
+        "trunk_transport": "tcp",
         "qualify_frequency": "x",
         "codecs": "mp3",
     }

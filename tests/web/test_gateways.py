@@ -104,6 +104,7 @@ DIALLED = "Use digits, * and # only, 15 at the most."
         ("port", "abc", "Use a whole number."),
         ("port", "50.6", "Use a whole number."),
         ("transport", "sctp", "Choose one of the options."),
+        ("srtp", "y", "Encrypted media needs TLS: over another transport its keys could be read on the way."),
         ("domain", "-a-.b", "This is not a host name."),
         ("domain", "exa mple.com", "This is not a host name."),
         ("username", "a b", "Use letters without accents, digits and . _ + * # - only."),

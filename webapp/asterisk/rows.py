@@ -65,6 +65,7 @@ class Endpoint(Row):
     from_domain: str | None = None
     callerid: str | None = None
     identify_by: str
+    media_encryption: str | None = None  # sdes: SRTP with keys in the SDP.
     direct_media: bool = False
     rtp_symmetric: bool = True
     force_rport: bool = True

@@ -55,6 +55,10 @@ def _yes_or_no(said: str) -> Stored:
     return {"true": "yes", "false": "no"}.get(said, said)
 
 
+def _encryption(said: str) -> Stored:
+    return None if said in ("", "no", "none") else said
+
+
 def _number(said: str) -> Stored:
     return int(said) if said.isdecimal() else said
 
@@ -105,6 +109,7 @@ COLUMNS: dict[str, dict[str, tuple[str, Read]]] = {
         "from_domain": ("FromDomain", _text),
         "callerid": ("Callerid", _caller),
         "identify_by": ("IdentifyBy", _text),
+        "media_encryption": ("MediaEncryption", _encryption),
         "direct_media": ("DirectMedia", _yes_or_no),
         "rtp_symmetric": ("RtpSymmetric", _yes_or_no),
         "force_rport": ("ForceRport", _yes_or_no),

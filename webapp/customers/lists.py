@@ -51,7 +51,9 @@ CUSTOMERS = ListOf(
         "refuse_below_cost": Customer.refuse_below_cost,
         "trunk_ip": Customer.trunk_ip,
         "trunk_port": Customer.trunk_port,
+        "trunk_transport": Customer.trunk_transport,
         "qualify_frequency": Customer.qualify_frequency,
         "codecs": Customer.codecs,
+        "srtp": Customer.srtp,
     },
 )

@@ -54,8 +54,10 @@ class Customer(Managed, Base):
     # A trunk's addresses. Calls to the customer go to the single addresses, calls from any of them are its own.
     trunk_ip: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     trunk_port: Mapped[int] = mapped_column(server_default="5060")
+    trunk_transport: Mapped[str] = mapped_column(server_default="udp")
     qualify_frequency: Mapped[int] = mapped_column(server_default="60")  # Seconds between OPTIONS; 0: never.
     codecs: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{alaw,ulaw}")
+    srtp: Mapped[bool] = mapped_column(server_default="false")  # Media is encrypted, or there is no call.
 
     price_plan: Mapped[PricePlan | None] = relationship(back_populates="customers")
     blocked_list: Mapped[DestinationList | None] = relationship(
@@ -92,6 +94,8 @@ class Customer(Managed, Base):
         CheckConstraint("credit_limit >= 0", "credit_limit"),
         CheckConstraint("NOT prepaid OR price_plan_id IS NOT NULL", "prepaid_plan"),
         CheckConstraint("trunk_port BETWEEN 1 AND 65535", "trunk_port"),
+        CheckConstraint("trunk_transport IN ('udp', 'tcp', 'tls')", "trunk_transport"),
+        CheckConstraint("NOT srtp OR type <> 'trunk' OR trunk_transport = 'tls'", "srtp_over_tls"),
         CheckConstraint("qualify_frequency BETWEEN 0 AND 3600", "qualify_frequency"),
         CheckConstraint("cardinality(codecs) > 0", "codecs"),
     )

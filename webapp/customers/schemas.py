@@ -10,6 +10,8 @@ from pydantic import Field, model_validator
 
 from webapp.validation import (
     N_,
+    SRTP_NEEDS_TLS,
+    TRANSPORTS,
     AreaCode,
     Channels,
     Codecs,
@@ -122,12 +124,23 @@ class CustomerSchema(Schema):
         json_schema_extra={"widget": "lines"},
     )
     trunk_port: Port = Field(5060, title=N_("Trunk port"))
+    trunk_transport: Literal["udp", "tcp", "tls"] = Field(
+        "udp", title=N_("Trunk transport"), json_schema_extra={"choices": TRANSPORTS}
+    )
     qualify_frequency: QualifyFrequency = Field(
         60,
         title=N_("Check every (s)"),
         description=N_("Seconds between two OPTIONS requests; 0 for none. A peer that does not answer gets no calls."),
     )
     codecs: Codecs = Field(["alaw", "ulaw"], title=N_("Codecs"), description=N_("In order of preference."))
+    srtp: bool = Field(
+        False,
+        title=N_("Encrypted media (SRTP)"),
+        description=N_(
+            "Calls are encrypted, or there are none. The keys go along with SIP, so it takes TLS: for a trunk as its "
+            "transport, for phones in their own settings."
+        ),
+    )
 
     REFUSALS = {
         "uq_customers_code": ("code", N_("Another customer has this code.")),
@@ -167,6 +180,12 @@ class CustomerSchema(Schema):
                 "price_plan_id",
                 N_("A prepaid customer needs a price plan: without one nobody could say how long it may talk."),
             )
+        return self
+
+    @model_validator(mode="after")
+    def _srtp_needs_tls(self) -> CustomerSchema:
+        if self.srtp and self.type == "trunk" and self.trunk_transport != "tls":
+            raise at("srtp", SRTP_NEEDS_TLS)
         return self
 
     @model_validator(mode="after")

@@ -50,6 +50,7 @@ GATEWAYS = ListOf(
         "username": Gateway.username,
         "node": Gateway.node,
         "codecs": Gateway.codecs,
+        "srtp": Gateway.srtp,
         "tech_prefix": Gateway.tech_prefix,
         "caller_id_format": Gateway.caller_id_format,
         "max_channels": Gateway.max_channels,

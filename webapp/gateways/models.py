@@ -41,6 +41,7 @@ class Gateway(Managed, Base):
     node: Mapped[str | None] = mapped_column(ForeignKey("nodes.name", ondelete="SET NULL"))
 
     codecs: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{alaw,ulaw}")
+    srtp: Mapped[bool] = mapped_column(server_default="false")  # Media is encrypted, or there is no call.
     tech_prefix: Mapped[str] = mapped_column(server_default="")  # Put before every number sent.
     max_channels: Mapped[int] = mapped_column(server_default="0")  # Calls at once on each node; 0: no limit.
     # How the provider wants caller numbers: e164 (5511...), plus (+5511...), national (11...), long_distance (011...).
@@ -57,6 +58,7 @@ class Gateway(Managed, Base):
         CheckConstraint("port BETWEEN 1 AND 65535", "port"),
         CheckConstraint("transport IN ('udp', 'tcp', 'tls')", "transport"),
         CheckConstraint("NOT registration OR (username <> '' AND password <> '')", "registration_has_credentials"),
+        CheckConstraint("NOT srtp OR transport = 'tls'", "srtp_over_tls"),
         CheckConstraint("max_channels BETWEEN 0 AND 10000", "max_channels"),
         CheckConstraint("caller_id_format IN ('e164', 'plus', 'national', 'long_distance')", "caller_id_format"),
         CheckConstraint("inbound_strip BETWEEN 0 AND 15", "inbound_strip"),

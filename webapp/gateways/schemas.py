@@ -9,6 +9,8 @@ from pydantic import Field, model_validator
 
 from webapp.validation import (
     N_,
+    SRTP_NEEDS_TLS,
+    TRANSPORTS,
     Channels,
     Codecs,
     DialString,
@@ -37,7 +39,7 @@ class GatewaySchema(Schema):
     transport: Literal["udp", "tcp", "tls"] = Field(
         "udp",
         title=N_("Transport"),
-        json_schema_extra={"choices": {"udp": "UDP", "tcp": "TCP", "tls": "TLS"}},
+        json_schema_extra={"choices": TRANSPORTS},
     )
     source_ips: IpNetworks = Field(
         [],
@@ -69,6 +71,11 @@ class GatewaySchema(Schema):
         json_schema_extra={"widget": "choice"},
     )
     codecs: Codecs = Field(["alaw", "ulaw"], title=N_("Codecs"), description=N_("In order of preference."))
+    srtp: bool = Field(
+        False,
+        title=N_("Encrypted media (SRTP)"),
+        description=N_("Calls are encrypted, or there are none. The keys go along with SIP, so it takes TLS."),
+    )
     tech_prefix: DialString = Field(
         "", title=N_("Tech prefix"), description=N_("Put before every number sent to this gateway.")
     )
@@ -124,4 +131,10 @@ class GatewaySchema(Schema):
             raise at("username", N_("A registration needs a user name."))
         if self.registration and not self.password:
             raise at("password", N_("A registration needs a password."))
+        return self
+
+    @model_validator(mode="after")
+    def _srtp_needs_tls(self) -> GatewaySchema:
+        if self.srtp and self.transport != "tls":
+            raise at("srtp", SRTP_NEEDS_TLS)
         return self

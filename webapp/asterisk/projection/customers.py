@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from webapp.asterisk.projection.sip import allow, uri
+from webapp.asterisk.projection.sip import allow, media_encryption, uri
 from webapp.asterisk.rows import Aor, Endpoint, Identify, Row
 from webapp.customers.models import Customer
 
@@ -19,7 +19,11 @@ def project_customer(customer: Customer) -> Iterator[Row]:
     if customer.type != "trunk":
         return
     name = trunk_name(customer)
-    contacts = [uri(address, customer.trunk_port) for address in customer.trunk_ip if "/" not in address]
+    contacts = [
+        uri(address, customer.trunk_port, transport=customer.trunk_transport)
+        for address in customer.trunk_ip
+        if "/" not in address
+    ]
     yield Endpoint(
         id=name,
         context="from-internal",
@@ -28,6 +32,7 @@ def project_customer(customer: Customer) -> Iterator[Row]:
         accountcode=customer.code,
         set_var=(f"CUSTOMER_ID={customer.id}",),
         identify_by="ip",
+        media_encryption=media_encryption(customer.srtp),
     )
     yield Aor(id=name, contact=",".join(contacts), qualify_frequency=customer.qualify_frequency)
     yield Identify(id=name, endpoint=name, match=tuple(customer.trunk_ip))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from webapp.asterisk.projection.dialplan import PHONES, gosub
-from webapp.asterisk.projection.sip import allow
+from webapp.asterisk.projection.sip import allow, media_encryption
 from webapp.asterisk.rows import Aor, Auth, Endpoint, Row
 from webapp.extensions.models import Extension
 
@@ -26,6 +26,7 @@ def project_extension(extension: Extension) -> Iterator[Row]:
         set_var=(f"CUSTOMER_ID={customer.id}",),
         callerid=f'"{extension.name}" <{extension.extension}>',
         identify_by="username",
+        media_encryption=media_encryption(customer.srtp),
         rewrite_contact=True,
     )
     # One contact: a phone that registers anew takes the place of its earlier self.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from webapp.asterisk.projection.sip import allow, uri
+from webapp.asterisk.projection.sip import allow, media_encryption, uri
 from webapp.asterisk.rows import Aor, Auth, Endpoint, Identify, Registration, Row
 from webapp.gateways.models import Gateway
 
@@ -37,6 +37,7 @@ def project_gateway(gateway: Gateway) -> Iterator[Row]:
         transport=transport,
         from_domain=gateway.domain or None,
         identify_by="ip",
+        media_encryption=media_encryption(gateway.srtp),
     )
     yield Aor(id=name, contact=address, qualify_frequency=gateway.qualify_frequency)
     yield Identify(id=name, endpoint=name, match=tuple(dict.fromkeys([gateway.ip_address, *gateway.source_ips])))
