@@ -90,14 +90,15 @@ class Aor(Row):
 
 @dataclass(frozen=True, kw_only=True)
 class Auth(Row):
-    """A user name and secret, asked of a phone or given to a provider."""
+    """A user name and secret: a phone's, of which its digest is enough to know it, or ours at a provider."""
 
     TABLE = "ps_auths"
 
     id: str
-    auth_type: str = "userpass"
+    auth_type: str  # md5: who asks for calls is held against md5_cred; userpass: we ourselves answer with the password.
     username: str
-    password: str
+    password: str | None = None
+    md5_cred: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

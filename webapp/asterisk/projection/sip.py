@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
+
+REALM = "asterisk"  # As which Asterisk asks for secrets: default_realm in pjsip.conf.
 
 
 def uri(host: str, port: int, user: str = "", transport: str = "udp") -> str:
@@ -15,6 +18,11 @@ def uri(host: str, port: int, user: str = "", transport: str = "udp") -> str:
 def allow(codecs: list[str]) -> str:
     """Only these codecs, in this order. (Asterisk ignores a `disallow` column.)"""
     return ",".join(["!all", *codecs])
+
+
+def digest(user: str, secret: str) -> str:
+    """What a phone's answers are held against instead of its secret (HA1, RFC 2617)."""
+    return hashlib.md5(f"{user}:{REALM}:{secret}".encode()).hexdigest()  # noqa: S324 - it is what phones speak
 
 
 def _is_ipv6(host: str) -> bool:
