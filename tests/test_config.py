@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from deploy.embedded.run import remembered
 from webapp.asterisk.conf import SOURCE, fill
 from webapp.config import AgentSettings, DatabaseSettings, Settings, SettingsError, load
 
@@ -95,6 +96,18 @@ def test_the_agent_needs_no_secret_of_the_web_process(environment: pytest.Monkey
     environment.delenv("ENCRYPTION_KEY")
 
     assert {"secret_key", "encryption_key"} & load(AgentSettings).model_dump().keys() == set()
+
+
+def test_what_make_run_makes_up_is_for_nobody_else_and_makes_sense(
+    environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    made = remembered(tmp_path / "secrets.env")
+
+    assert stat.S_IMODE((tmp_path / "secrets.env").stat().st_mode) == 0o600
+    assert remembered(tmp_path / "secrets.env") == made
+    for name in ("SECRET_KEY", "ENCRYPTION_KEY"):
+        environment.setenv(name, made[name])
+    assert load(Settings).encryption_key.get_secret_value() == made["ENCRYPTION_KEY"]
 
 
 def _who_needs(name: str) -> type[DatabaseSettings]:
