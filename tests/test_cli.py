@@ -375,6 +375,9 @@ def test_keys_are_made_checked_and_changed(command: Command, url: str) -> None:
     wrong = command("check-keys", **settings(url))
     assert wrong.status == 1
     assert wrong.error.startswith("2 stored secrets cannot be read, for ENCRYPTION_KEY has not the key")
+    renewed = command("renew-secrets", "demo-100", **settings(url))
+    assert (renewed.status, len(renewed.output.splitlines())) == (1, 4)
+    assert renewed.output.startswith("demo-100  ")
     for arguments in (["demo", "--show"], ["check", "--no-nodes"]):
         assert command(*arguments, **settings(url)) == Done(
             1,
@@ -541,6 +544,7 @@ COMMANDS = [
     ["agent-status"],
     ["check-keys"],
     ["rotate-keys"],
+    ["renew-secrets"],
 ]
 
 
@@ -620,5 +624,6 @@ def test_it_lists_its_commands(command: Command) -> None:
         "generate-key",
         "check-keys",
         "rotate-keys",
+        "renew-secrets",
     ):
         assert f"  {name} " in done.output

@@ -113,6 +113,23 @@ def rotate_keys() -> None:
     _tell_keys(rotation.rotate())
 
 
+@group.command("renew-secrets")
+@click.argument("phones", nargs=-1, metavar="[SIP_USER]...")
+@in_application
+def renew_secrets(phones: tuple[str, ...]) -> None:
+    """When a key is lost: take passwords of gateways from Asterisk's table, and give these phones new secrets.
+
+    Only those that cannot be read are touched. The new secrets are printed: a phone cannot register until it has its.
+    """
+    from webapp import rotation
+
+    for name, found in rotation.take_back_passwords():
+        click.echo(f"{name}: " + ("its password is back." if found else "its password is lost; enter it anew."))
+    for user, secret in rotation.renew_phones(phones):
+        click.echo(f"{user}  {secret}")
+    _tell_keys(rotation.look())
+
+
 def _tell_keys(found: list[Stored]) -> None:
     for each in found:
         click.echo(f"{each.name}: {each.first} under the first key, {each.older} under another one.")

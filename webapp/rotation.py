@@ -1,16 +1,25 @@
-"""A new ENCRYPTION_KEY: which stored secrets need which key, and all of them brought under the first one."""
+"""A new ENCRYPTION_KEY: which stored secrets need which key, all of them brought under the first one, and what is done
+for those whose key is lost."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import uuid
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Column, Text, column, select, type_coerce, update, values
+from sqlalchemy.orm import joinedload
 
 from webapp import encryption, store
+from webapp.asterisk.projection import owner
+from webapp.asterisk.rows import Auth, decode
+from webapp.asterisk.sync import present
 from webapp.encryption import EncryptedText, WrongKey
 from webapp.ext import Base, db
+from webapp.extensions.models import Extension
+from webapp.extensions.schemas import new_secret
+from webapp.gateways.models import Gateway
 
 PAGE = 1000  # Secrets that are read, and written, at a time.
 
@@ -47,6 +56,40 @@ def rotate() -> list[Stored]:
         for page in _pages(secret):
             _write(secret, [(id, text) for id, text in page if _which(text) == "older"])
     return look()
+
+
+def renew_phones(users: Collection[str]) -> list[tuple[str, str]]:
+    """Give these phones new secrets, if theirs cannot be read; SIP user and secret of each."""
+    query = (
+        select(Extension)
+        .options(joinedload(Extension.customer))
+        .where(Extension.id.in_(_unreadable(Extension.__table__.c.secret)))
+    )
+    phones = [phone for phone in db.session.scalars(query).all() if phone.sip_user in users]
+    renewed = [(phone, new_secret()) for phone in phones]
+    for phone, secret in renewed:
+        phone.secret = secret
+    store.save(*phones)
+    return [(phone.sip_user, secret) for phone, secret in renewed]
+
+
+def take_back_passwords() -> list[tuple[str, bool]]:
+    """Gateways whose password cannot be read get it from where Asterisk reads it; the name of each, and whether it is
+    there. It is not if the gateway is disabled: then it has none, and registers no more until one is entered."""
+    taken = []
+    for gateway in db.session.scalars(
+        select(Gateway).where(Gateway.id.in_(_unreadable(Gateway.__table__.c.password)))
+    ).all():
+        rows = present(db.session(), Auth, [owner(gateway)]).values()
+        gateway.password = next((decode(str(row["password"])) for row in rows), "")
+        gateway.registration = gateway.registration and bool(gateway.password)
+        taken.append((gateway.name, bool(gateway.password)))
+        store.save(gateway)
+    return taken
+
+
+def _unreadable(secret: Any) -> list[uuid.UUID]:
+    return [id for id, text in _each(secret) if _which(text) == "unreadable"]
 
 
 def _columns() -> list[Column[Any]]:

@@ -32,7 +32,7 @@ def stored(provider: Provider, operator: User) -> Iterator[None]:
     customer = make_customer()
     store.save(customer)
     store.save(*(make_extension(number, customer, secret=f"hush-{number}") for number in ("100", "101")))
-    store.save(make_gateway("A", provider_id=provider.id, username="us", password="hush-gateway"))
+    store.save(make_gateway("A", provider_id=provider.id, username="us", password="hush-gateway;^"))
     store.save(make_gateway("B", provider_id=provider.id, ip_address="192.0.2.11"))
     second_factor.begin(operator)
     yield
@@ -71,7 +71,7 @@ def test_all_is_brought_under_the_new_key_while_the_old_one_is_accepted(monkeypa
     assert check(db.session()) == []
     db.session.expire_all()
     assert {phone.secret for phone in db.session.scalars(select(Extension))} == {"hush-100", "hush-101"}
-    assert {gateway.password for gateway in db.session.scalars(select(Gateway))} == {"hush-gateway", ""}
+    assert {gateway.password for gateway in db.session.scalars(select(Gateway))} == {"hush-gateway;^", ""}
     assert len(second_factor.secret(db.session.scalars(select(SecondFactor)).one())) == 32
     after = value("SELECT array_agg((version, updated_at, name) ORDER BY id)::text FROM extensions")
     assert after == before, "whoever has a form open may save it"
@@ -112,6 +112,26 @@ def test_what_is_under_none_of_the_keys_is_left_and_counted(other_key: Callable[
     assert value(PHONES) == before
     with pytest.raises(WrongKey):
         check(db.session())
+
+
+@pytest.mark.usefixtures("stored")
+def test_when_the_key_is_lost(provider: Provider) -> None:
+    """Asterisk's table has passwords of gateways, but for those that are disabled; phones get new secrets as asked."""
+    disabled = make_gateway("C", provider_id=provider.id, ip_address="192.0.2.12", enabled=False, registration=True)
+    disabled.username, disabled.password = "us", "hush-disabled"
+    store.save(disabled)
+    encryption.use(NEW)
+
+    assert sorted(rotation.take_back_passwords()) == [("A", True), ("C", False)]
+    [(user, secret)] = rotation.renew_phones(["acme-100", "acme-999"])
+
+    assert counts() == [(0, 0, 1), (1, 0, 0), (1, 0, 1)]
+    db.session.expire_all()
+    gateways = {gateway.name: gateway.password for gateway in db.session.scalars(select(Gateway))}
+    assert gateways == {"A": "hush-gateway;^", "B": "", "C": ""}
+    assert (user, len(secret)) == ("acme-100", 20)
+    rotation.renew_phones(["acme-101"])
+    assert check(db.session()) == []
 
 
 def test_a_process_without_keys_reads_secrets_as_they_are_stored_and_writes_none(stored: None) -> None:

@@ -17,6 +17,11 @@ def encode(value: str) -> str:
     return value.replace("^", "^5E").replace(";", "^3B")
 
 
+def decode(stored: str) -> str:
+    """Such a text as it was."""
+    return stored.replace("^3B", ";").replace("^5E", "^")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Row:
     """What all of them have in common. A tuple is an option given several times, None one that is not given."""
