@@ -263,7 +263,8 @@ def start_asterisk(settings: Mapping[str, str], url: str, running: list[Server])
 
 def start_agent(node: str, environment: Mapping[str, str], running: list[Server]) -> None:
     say("Starting the agent")
-    start_program("agent", [ASTERISK_ADMIN, "agent", "--node", node], environment, running)
+    needed = {name: value for name, value in environment.items() if name not in ("SECRET_KEY", "ENCRYPTION_KEY")}
+    start_program("agent", [ASTERISK_ADMIN, "agent", "--node", node], needed, running)
 
 
 def start_web(settings: Mapping[str, str], environment: Mapping[str, str], running: list[Server]) -> None:
@@ -274,7 +275,7 @@ def start_web(settings: Mapping[str, str], environment: Mapping[str, str], runni
     # Where its processes count together how long requests take; what is there is of processes that are gone.
     folder = VAR / "run" / "web"
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    process.own(folder)
     start_program("web", gunicorn, {**environment, "PROMETHEUS_MULTIPROC_DIR": str(folder)}, running)
 
 
