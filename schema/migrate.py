@@ -41,17 +41,17 @@ REPEATABLE = (
 LOCK_TIMEOUT = "1s"
 
 
-def upgrade(url: str) -> None:
+def upgrade(url: str, secret_key: str = "") -> None:
     """Migrate to the newest revision and apply the repeatable SQL, in one transaction."""
-    with _connection(url) as (connection, config):
+    with _connection(url, secret_key) as (connection, config):
         command.upgrade(config, "head")
         for name in REPEATABLE:
             execute_file(connection, name)
 
 
-def downgrade(url: str, revision: str) -> None:
+def downgrade(url: str, revision: str, secret_key: str = "") -> None:
     """Go back to `revision`; `base` removes everything that is ours, data included."""
-    with _connection(url) as (_, config):
+    with _connection(url, secret_key) as (_, config):
         command.downgrade(config, revision)
 
 
@@ -72,15 +72,16 @@ def execute_file(connection: Connection, name: str) -> None:
 
 
 @contextmanager
-def _connection(url: str) -> Iterator[tuple[Connection, Config]]:
+def _connection(url: str, secret_key: str) -> Iterator[tuple[Connection, Config]]:
     """A transaction in which no other migration runs, and Alembic set up to use it."""
     config = _config()
-    engine = create_engine(url)
+    engine = create_engine(url, hide_parameters=True)
     try:
         with engine.begin() as connection:
             connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"))
             connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('asterisk-admin migrate'))"))
             config.attributes["connection"] = connection
+            config.attributes["secret_key"] = secret_key
             yield connection, config
     finally:
         engine.dispose()

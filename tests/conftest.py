@@ -9,6 +9,7 @@ from functools import partial
 
 import bcrypt
 import pytest
+from cryptography.fernet import Fernet
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_sqlalchemy.session import Session
@@ -17,9 +18,9 @@ from sqlalchemy.orm import scoped_session
 
 from deploy.embedded.postgres import Postgres
 from schema import migrate
+from tests.calls.exchange import ENCRYPTION_KEY, private_postgres, settings
 from tests.calls.exchange import SECRET_KEY as SECRET_KEY
-from tests.calls.exchange import private_postgres, settings
-from webapp import create_app
+from webapp import create_app, encryption
 from webapp.accounts import operations
 from webapp.accounts.models import User
 from webapp.asterisk.check import check
@@ -37,6 +38,11 @@ def _quick_passwords() -> Iterator[None]:
         monkeypatch.setattr(bcrypt, "gensalt", partial(bcrypt.gensalt, 4))
         monkeypatch.setattr(operations.NOBODY, "password_hash", bcrypt.hashpw(b"nobody", bcrypt.gensalt()).decode())
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _keys() -> None:
+    encryption.use(ENCRYPTION_KEY)
 
 
 @pytest.fixture(scope="session")
@@ -86,6 +92,13 @@ def session(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[scoped_sess
         assert check(db.session()) == []
         db.session.remove()
         outer.rollback()
+
+
+@pytest.fixture
+def other_key(session: scoped_session[Session]) -> Iterator[Callable[[], None]]:
+    """Takes ENCRYPTION_KEY away: from then on there is another one than that under which secrets are stored."""
+    yield lambda: encryption.use(Fernet.generate_key().decode())
+    encryption.use(ENCRYPTION_KEY)
 
 
 @pytest.fixture

@@ -22,9 +22,10 @@ from deploy.embedded.postgres import Postgres
 from deploy.embedded.process import free_port
 from schema import migrate
 from tests.agent.test_journal import line
-from tests.calls.exchange import DB_PASSWORD, SECRET_KEY
+from tests.calls.exchange import DB_PASSWORD, ENCRYPTION_KEY, SECRET_KEY
 from webapp import cli
 from webapp.accounts.models import User
+from webapp.asterisk.projection.sip import digest
 from webapp.asterisk.rows import TABLES
 from webapp.config import AgentSettings
 
@@ -100,7 +101,8 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 
 
 def settings(url: str, **more: str) -> dict[str, str]:
-    return {"DATABASE_URL": url, "SECRET_KEY": SECRET_KEY, "AMI_SECRET": AMI_SECRET, **more}
+    keys = {"SECRET_KEY": SECRET_KEY, "ENCRYPTION_KEY": ENCRYPTION_KEY}
+    return {"DATABASE_URL": url, **keys, "AMI_SECRET": AMI_SECRET, **more}
 
 
 def ask(url: str, statement: str, *values: Any, **changes: Any) -> list[tuple[Any, ...]]:
@@ -350,8 +352,38 @@ def test_demo_fills_an_empty_database_once(command: Command, url: str) -> None:
     assert ask(url, counts) == [(3, 10, 2)]
     assert command("check", **settings(url)) == Done(0, "Asterisk's tables are what they should be.\n", "")
     phones = dict(line.split() for line in command("demo", "--show", **settings(url)).output.splitlines())
-    assert phones == dict(ask(url, "SELECT username, password FROM asterisk.ps_auths WHERE id LIKE 'demo-%'"))
+    digests = {user: digest(user, secret) for user, secret in phones.items()}
+    assert digests == dict(ask(url, "SELECT username, md5_cred FROM asterisk.ps_auths WHERE id LIKE 'demo-%'"))
     assert set(phones) == {"demo-100", "demo-101"}
+
+
+def test_keys_are_made_checked_and_changed(command: Command, url: str) -> None:
+    command("demo", **settings(url))
+    new = command("generate-key").output.strip()
+    assert len(new) == 44
+    under_first = "extensions.secret: 2 under the first key, 0 under another one.\n"
+    under_other = "extensions.secret: 0 under the first key, 2 under another one.\n"
+
+    assert under_first in command("check-keys", **settings(url)).output
+    both = settings(url, ENCRYPTION_KEY=f"{new},{ENCRYPTION_KEY}")
+    assert under_other in command("check-keys", **both).output
+    done = command("rotate-keys", **both)
+    assert (done.status, under_first in done.output) == (0, True)
+    assert done.output.endswith("The first key of ENCRYPTION_KEY is enough.\n")
+
+    assert command("demo", "--show", **settings(url, ENCRYPTION_KEY=new)).status == 0
+    wrong = command("check-keys", **settings(url))
+    assert wrong.status == 1
+    assert wrong.error.startswith("2 stored secrets cannot be read, for ENCRYPTION_KEY has not the key")
+    renewed = command("renew-secrets", "demo-100", **settings(url))
+    assert (renewed.status, len(renewed.output.splitlines())) == (1, 4)
+    assert renewed.output.startswith("demo-100  ")
+    for arguments in (["demo", "--show"], ["check", "--no-nodes"]):
+        assert command(*arguments, **settings(url)) == Done(
+            1,
+            "",
+            "ENCRYPTION_KEY has not the key under which a stored secret was encrypted. See: asterisk-admin check-keys",
+        )
 
 
 def test_demo_leaves_a_database_alone_in_which_there_is_something(command: Command, url: str) -> None:
@@ -366,11 +398,11 @@ def test_check_finds_what_is_wrong_and_repair_heals_it(command: Command, url: st
     command("demo", **settings(url))
     [(owner,)] = ask(url, "SELECT owner FROM asterisk.ps_endpoints WHERE id = 'demo-100'")
     ask(url, "DELETE FROM asterisk.ps_aors WHERE id = 'demo-100'")
-    ask(url, "UPDATE asterisk.ps_auths SET password = 'changed' WHERE id = 'demo-100'")
+    ask(url, "UPDATE asterisk.ps_auths SET md5_cred = 'changed' WHERE id = 'demo-100'")
     ask(url, "INSERT INTO asterisk.ps_endpoints (id, owner) VALUES ('stray', 'gateway:gone')")
     found = {
         f"missing: ps_aors demo-100 ({owner})",
-        f"different: ps_auths demo-100 ({owner}): password is another one",
+        f"different: ps_auths demo-100 ({owner}): md5_cred is another one",
         "left over: ps_endpoints stray (gateway:gone)",
     }
 
@@ -510,6 +542,9 @@ COMMANDS = [
     ["check"],
     ["check", "--repair"],
     ["agent-status"],
+    ["check-keys"],
+    ["rotate-keys"],
+    ["renew-secrets"],
 ]
 
 
@@ -531,11 +566,14 @@ def test_without_its_settings_a_command_names_them(command: Command, arguments: 
 
     assert (done.status, done.output) == (1, "")
     assert done.error.startswith("Settings: DATABASE_URL: is not set")
-    web = arguments[0] in ("create-admin", "reset-password", "disable-totp", "demo", "check")
-    assert ("SECRET_KEY: is not set" in done.error) == web
+    agents = arguments[0] in ("agent", "agent-status", "asterisk-password")
+    assert ("ENCRYPTION_KEY: is not set" in done.error) == (not agents)
+    assert ("SECRET_KEY: is not set" in done.error) == (not agents and arguments != ["migrate"])
 
 
-@pytest.mark.parametrize("arguments", [["check"], ["create-admin"], ["demo"], ["agent-status"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments", [["check"], ["create-admin"], ["demo"], ["agent-status"], ["check-keys"]], ids=" ".join
+)
 def test_before_migrate_a_command_says_what_is_missing(command: Command, unborn: str, arguments: list[str]) -> None:
     done = command(*arguments, **settings(unborn))
 
@@ -583,5 +621,9 @@ def test_it_lists_its_commands(command: Command) -> None:
         "reset-password",
         "disable-totp",
         "demo",
+        "generate-key",
+        "check-keys",
+        "rotate-keys",
+        "renew-secrets",
     ):
         assert f"  {name} " in done.output

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from deploy.embedded.run import remembered
 from webapp.asterisk.conf import SOURCE, fill
 from webapp.config import AgentSettings, DatabaseSettings, Settings, SettingsError, load
 
 RIGHT = {
     "DATABASE_URL": "postgresql://user:hush-hush@db.example/asterisk",
     "SECRET_KEY": "0123456789abcdef0123456789abcdef",
+    "ENCRYPTION_KEY": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
     "AMI_SECRET": "hush-ami",
 }
 
@@ -79,7 +81,7 @@ def test_a_database_url_that_makes_no_sense_is_named_and_not_shown(environment: 
     assert "hush-hush" not in str(error.value)
 
 
-@pytest.mark.parametrize("name", ["DATABASE_URL", "SECRET_KEY", "AMI_SECRET"])
+@pytest.mark.parametrize("name", ["DATABASE_URL", "SECRET_KEY", "ENCRYPTION_KEY", "AMI_SECRET"])
 def test_a_missing_setting_is_named(environment: pytest.MonkeyPatch, name: str) -> None:
     environment.delenv(name)
 
@@ -91,8 +93,21 @@ def test_a_missing_setting_is_named(environment: pytest.MonkeyPatch, name: str) 
 
 def test_the_agent_needs_no_secret_of_the_web_process(environment: pytest.MonkeyPatch) -> None:
     environment.delenv("SECRET_KEY")
+    environment.delenv("ENCRYPTION_KEY")
 
-    assert "secret_key" not in load(AgentSettings).model_dump()
+    assert {"secret_key", "encryption_key"} & load(AgentSettings).model_dump().keys() == set()
+
+
+def test_what_make_run_makes_up_is_for_nobody_else_and_makes_sense(
+    environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    made = remembered(tmp_path / "secrets.env")
+
+    assert stat.S_IMODE((tmp_path / "secrets.env").stat().st_mode) == 0o600
+    assert remembered(tmp_path / "secrets.env") == made
+    for name in ("SECRET_KEY", "ENCRYPTION_KEY"):
+        environment.setenv(name, made[name])
+    assert load(Settings).encryption_key.get_secret_value() == made["ENCRYPTION_KEY"]
 
 
 def _who_needs(name: str) -> type[DatabaseSettings]:
@@ -115,6 +130,10 @@ def test_all_that_is_wrong_is_named_at_once(environment: pytest.MonkeyPatch) -> 
         ("SECRET_KEY", "hush-hush"),
         ("SECRET_KEY", "hush-hush".ljust(31, "x")),
         ("SECRET_KEY", ""),
+        ("ENCRYPTION_KEY", ""),
+        ("ENCRYPTION_KEY", "hush-hush"),
+        ("ENCRYPTION_KEY", RIGHT["ENCRYPTION_KEY"] + ","),
+        ("ENCRYPTION_KEY", RIGHT["ENCRYPTION_KEY"] + ",hush-hush"),
         ("HTTPS", "hush-hush"),
         ("PROXIES", "hush-hush"),
         ("PROXIES", "-1"),

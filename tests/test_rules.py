@@ -14,7 +14,7 @@ from flask import Flask
 
 from deploy.embedded import run
 from deploy.embedded.asterisk import Asterisk
-from webapp.asterisk.projection import dialplan
+from webapp.asterisk.projection import dialplan, sip
 from webapp.permissions import PERMISSIONS
 
 PROJECT = Path(__file__).parents[1]
@@ -34,6 +34,7 @@ PURE = {
     "dataclasses",
     "enum",
     "functools",
+    "hashlib",
     "ipaddress",
     "itertools",
     "re",
@@ -337,6 +338,10 @@ def test_every_cache_of_single_objects_is_one_that_the_agent_knows() -> None:
     named = set(re.findall(r"memory_cache,name=(\w+)", (CONF / "sorcery.conf").read_text()))
 
     assert named == {*CACHES, "identify"}
+
+
+def test_asterisk_asks_for_secrets_in_the_realm_of_the_digests() -> None:
+    assert re.findall(r"^default_realm = (.*)$", (CONF / "pjsip.conf").read_text(), re.MULTILINE) == [sip.REALM]
 
 
 def test_the_manager_lets_the_agent_in_from_this_machine_only() -> None:

@@ -58,11 +58,12 @@ def create_app(settings: Settings | None = None) -> Flask:
     from flask_openapi import Info, OpenAPI, SecurityScheme
     from werkzeug.middleware.proxy_fix import ProxyFix
 
-    from webapp import api, config, logs, pages
+    from webapp import api, config, encryption, logs, pages
     from webapp.ext import babel, csrf, db, login
 
     settings = settings or config.load(config.Settings)
     logs.configure(settings.log_level)
+    encryption.use(settings.encryption_key.get_secret_value())
     app = OpenAPI(
         __name__,
         info=Info(title="Asterisk Admin", version="1", description=api.DESCRIPTION),

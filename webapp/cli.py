@@ -14,16 +14,18 @@ from typing import TYPE_CHECKING, NoReturn, ParamSpec, TypeVar, cast
 import click
 import psycopg2
 from alembic.util.exc import CommandError
+from cryptography.fernet import Fernet
 from psycopg2.errors import InvalidSchemaName, LockNotAvailable, UndefinedColumn, UndefinedTable
 from psycopg2.extensions import encrypt_password
 from sqlalchemy import create_engine, select
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from schema import migrate
-from webapp import config, create_app, logs
+from webapp import config, create_app, encryption, logs
 
 if TYPE_CHECKING:
     from webapp.accounts.models import User
+    from webapp.rotation import Stored
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -42,6 +44,8 @@ def main() -> None:
         _exit_for(error.orig)
     except psycopg2.Error as error:
         _exit_for(error)
+    except encryption.WrongKey as error:
+        sys.exit(f"{error}. See: asterisk-admin check-keys")
 
 
 def _exit_for(error: BaseException | None) -> NoReturn:
@@ -76,11 +80,69 @@ def in_application(command: Callable[P, R]) -> Callable[P, R]:
 @click.option("--back-to", metavar="REVISION", help="Go back to this revision instead; `base` removes everything.")
 def migrate_command(back_to: str | None) -> None:
     """Bring the database to the newest schema."""
-    url = config.load(config.DatabaseSettings).database_url
+    settings = config.load(config.MigrationSettings)
+    encryption.use(settings.encryption_key.get_secret_value())
+    secret_key = settings.secret_key.get_secret_value()
     if back_to:
-        migrate.downgrade(url, back_to)
+        migrate.downgrade(settings.database_url, back_to, secret_key)
     else:
-        migrate.upgrade(url)
+        migrate.upgrade(settings.database_url, secret_key)
+
+
+@group.command("generate-key")
+def generate_key() -> None:
+    """Print a new key for ENCRYPTION_KEY."""
+    click.echo(Fernet.generate_key().decode())
+
+
+@group.command("check-keys")
+@in_application
+def check_keys() -> None:
+    """Say under which keys of ENCRYPTION_KEY the stored secrets are; exit status 1 if one is under none of them."""
+    from webapp import rotation
+
+    _tell_keys(rotation.look())
+
+
+@group.command("rotate-keys")
+@in_application
+def rotate_keys() -> None:
+    """Encrypt all stored secrets under the first key of ENCRYPTION_KEY. Web and calls go on meanwhile."""
+    from webapp import rotation
+
+    _tell_keys(rotation.rotate())
+
+
+@group.command("renew-secrets")
+@click.argument("phones", nargs=-1, metavar="[SIP_USER]...")
+@in_application
+def renew_secrets(phones: tuple[str, ...]) -> None:
+    """When a key is lost: take passwords of gateways from Asterisk's table, and give these phones new secrets.
+
+    Only those that cannot be read are touched. The new secrets are printed: a phone cannot register until it has its.
+    """
+    from webapp import rotation
+
+    for name, found in rotation.take_back_passwords():
+        click.echo(f"{name}: " + ("its password is back." if found else "its password is lost; enter it anew."))
+    for user, secret in rotation.renew_phones(phones):
+        click.echo(f"{user}  {secret}")
+    _tell_keys(rotation.look())
+
+
+def _tell_keys(found: list[Stored]) -> None:
+    for each in found:
+        click.echo(f"{each.name}: {each.first} under the first key, {each.older} under another one.")
+    if unreadable := sum(each.unreadable for each in found):
+        where = ", ".join(f"{each.name} ({each.unreadable})" for each in found if each.unreadable)
+        sys.exit(
+            f"{unreadable} stored secrets cannot be read, for ENCRYPTION_KEY has not the key under which they were "
+            f"encrypted: {where}. Put that key behind the others, with a comma."
+        )
+    if any(each.older for each in found):
+        click.echo("All keys are needed; `asterisk-admin rotate-keys` makes the first one enough.")
+    else:
+        click.echo("The first key of ENCRYPTION_KEY is enough.")
 
 
 @group.command("asterisk-password")
@@ -89,7 +151,7 @@ def asterisk_password() -> None:
     password = os.environ.get("ASTERISK_DB_PASSWORD", "")
     if len(password) < 12:
         sys.exit("ASTERISK_DB_PASSWORD must have at least 12 characters.")
-    engine = create_engine(config.load(config.DatabaseSettings).database_url)
+    engine = create_engine(config.load(config.DatabaseSettings).database_url, hide_parameters=True)
     with engine.begin() as connection:
         # What is sent is a verifier, so the password cannot end up in the server's log.
         driver = cast(psycopg2.extensions.connection, connection.connection.driver_connection)
@@ -128,7 +190,7 @@ def agent_status(node: str | None) -> None:
     from webapp.agent.database import is_up
 
     settings = _node_settings(config.NodeSettings, node)
-    engine = create_engine(settings.database_url)
+    engine = create_engine(settings.database_url, hide_parameters=True)
     up, sentence = is_up(engine, settings.node)
     engine.dispose()
     click.echo(sentence)
@@ -149,7 +211,7 @@ def reconcile(file: Path, node: str | None) -> None:
 
     settings = _node_settings(config.NodeSettings, node)
     logs.configure(settings.log_level)
-    engine = create_engine(settings.database_url)
+    engine = create_engine(settings.database_url, hide_parameters=True)
     try:
         found = journal.reconcile(engine, settings.node, file)
     except (OSError, journal.NotAJournal) as error:

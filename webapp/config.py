@@ -11,6 +11,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from webapp import encryption
+
 T = TypeVar("T", bound="DatabaseSettings")
 
 
@@ -40,6 +42,14 @@ def _long_enough(key: SecretStr) -> SecretStr:
     return key
 
 
+def _encryption_keys(keys: SecretStr) -> SecretStr:
+    try:
+        encryption.parse(keys.get_secret_value())
+    except ValueError:
+        raise ValueError("must be a key made by `asterisk-admin generate-key`, or several with commas") from None
+    return keys
+
+
 def _bearer_token(token: SecretStr) -> SecretStr:
     """What fits into an Authorization header; empty is none."""
     if not re.fullmatch(r"([A-Za-z0-9._~+/-]{16,}=*)?", token.get_secret_value()):
@@ -56,7 +66,19 @@ class DatabaseSettings(BaseSettings):
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 
 
-class Settings(DatabaseSettings):
+class EncryptionSettings(DatabaseSettings):
+    """What those need who read or write the secrets that operators enter: web and commands, and not the agent."""
+
+    encryption_key: Annotated[SecretStr, AfterValidator(_encryption_keys)]
+
+
+class MigrationSettings(EncryptionSettings):
+    """What migrations need besides: once, app secrets were encrypted under a key made of SECRET_KEY."""
+
+    secret_key: SecretStr = SecretStr("")
+
+
+class Settings(EncryptionSettings):
     """What the web process needs besides."""
 
     secret_key: Annotated[SecretStr, AfterValidator(_long_enough)]

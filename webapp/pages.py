@@ -29,6 +29,7 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 from werkzeug.wrappers import Response as BaseResponse
 
 from webapp import logs, resume, typed
+from webapp.encryption import WrongKey
 from webapp.ext import login
 from webapp.permissions import may
 from webapp.settings import operations as settings
@@ -147,6 +148,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(CSRFError, expired)
     app.register_error_handler(HTTPException, http_error)
     app.register_error_handler(OperationalError, database_away)
+    app.register_error_handler(WrongKey, unreadable)
     app.register_error_handler(Exception, our_fault)
 
 
@@ -238,6 +240,15 @@ def database_away(error: OperationalError) -> Answer:
     log.error("database is away", reason=str(error.orig).strip())
     sentence = gettext("Nothing was saved. Calls in progress go on. Try again in a moment.")
     return _page(503, gettext("The database does not answer"), sentence)
+
+
+def unreadable(error: WrongKey) -> Answer:
+    log.error("a stored secret cannot be read", reason=str(error))
+    sentence = gettext(
+        "It was encrypted under a key that ENCRYPTION_KEY does not have. Nothing was saved, and calls go on. "
+        "Whoever runs the server sees more with: asterisk-admin check-keys"
+    )
+    return _page(503, gettext("A stored secret cannot be read"), sentence)
 
 
 def our_fault(error: Exception) -> Answer:

@@ -16,7 +16,7 @@ import psycopg2
 import sqlalchemy
 import structlog
 from flask import g, has_request_context
-from sqlalchemy import CursorResult, Delete, Executable, RowMapping, Update, and_, func, select
+from sqlalchemy import CursorResult, Delete, Executable, RowMapping, Text, Update, and_, func, select, type_coerce
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import InstrumentedAttribute, RelationshipProperty, Session, aliased, with_parent
 from sqlalchemy.orm.exc import StaleDataError
@@ -31,6 +31,7 @@ from webapp.asterisk.rows import Row
 from webapp.asterisk.sync import Change, sync
 from webapp.asterisk.used import Finding
 from webapp.dids.models import Allocation
+from webapp.encryption import EncryptedText
 from webapp.ext import Managed, db
 from webapp.proof.models import EVERYTHING, SyncCheck
 from webapp.settings.models import Node, OutboxEntry
@@ -392,7 +393,12 @@ def _stored(session: Session, things: Iterable[Any]) -> dict[Any, dict[str, Any]
 
 def _rows(session: Session, kind: type[Any], ids: Sequence[uuid.UUID]) -> Iterable[RowMapping]:
     table = kind.__table__
-    columns = [column for column in table.columns if column.name == "id" or column.name not in _UNREMARKABLE]
+    columns = [
+        # Whether a secret has changed is seen in how it is stored: it is not read for that.
+        type_coerce(column, Text).label(column.name) if isinstance(column.type, EncryptedText) else column
+        for column in table.columns
+        if column.name == "id" or column.name not in _UNREMARKABLE
+    ]
     return session.execute(select(*columns).where(table.c.id.in_(ids))).mappings()
 
 

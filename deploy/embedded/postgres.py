@@ -28,6 +28,8 @@ SETTINGS = {
     "unix_socket_directories": "",  # the path of a socket may not be longer than 107 bytes
     "max_connections": "200",
     "timezone": "UTC",
+    # A statement that fails is in the log of who sent it, without its values; here a gateway's password could be in it.
+    "log_min_error_statement": "panic",
 }
 # The cluster of a test may be lost with the machine, and is quicker for it.
 FAST_SETTINGS = {"fsync": "off", "full_page_writes": "off"}

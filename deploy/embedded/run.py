@@ -1,5 +1,6 @@
 """`make run`: PostgreSQL, Asterisk, the agent and the web on this machine, below ./var, until Ctrl-C."""
 
+import base64
 import errno
 import os
 import secrets
@@ -115,6 +116,7 @@ def remembered(path: Path) -> dict[str, str]:
         known = dict(line.split("=", 1) for line in path.read_text().splitlines())
     makers: dict[str, Callable[[], str]] = {
         "SECRET_KEY": lambda: secrets.token_hex(32),
+        "ENCRYPTION_KEY": lambda: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         "AMI_SECRET": lambda: secrets.token_hex(16),
         "ASTERISK_DB_PASSWORD": lambda: secrets.token_hex(16),
         "DB_PORT": lambda: "54329" if port_error("127.0.0.1", 54329) is None else str(process.free_port()),
@@ -191,6 +193,7 @@ def environment_for_programs(settings: Mapping[str, str], url: str) -> dict[str,
         "PYTHONUNBUFFERED": "1",
         "DATABASE_URL": url,
         "SECRET_KEY": settings["SECRET_KEY"],
+        "ENCRYPTION_KEY": settings["ENCRYPTION_KEY"],
         "AMI_HOST": "127.0.0.1",
         "AMI_PORT": settings["AMI_PORT"],
         "AMI_USERNAME": "agent",
@@ -205,6 +208,7 @@ def prepare_database(environment: Mapping[str, str]) -> None:
     """Tables, roles, the first login and a demonstration, as far as they are not there yet."""
     say("Preparing the database")
     asterisk_admin(environment, "migrate")
+    asterisk_admin(environment, "check-keys")
     asterisk_admin(environment, "asterisk-password")
     given = {name: os.environ[name] for name in ["ADMIN_PASSWORD"] if name in os.environ}
     # It prints the password that it makes. This is shown at once: should the start fail later, nobody could
@@ -259,7 +263,8 @@ def start_asterisk(settings: Mapping[str, str], url: str, running: list[Server])
 
 def start_agent(node: str, environment: Mapping[str, str], running: list[Server]) -> None:
     say("Starting the agent")
-    start_program("agent", [ASTERISK_ADMIN, "agent", "--node", node], environment, running)
+    needed = {name: value for name, value in environment.items() if name not in ("SECRET_KEY", "ENCRYPTION_KEY")}
+    start_program("agent", [ASTERISK_ADMIN, "agent", "--node", node], needed, running)
 
 
 def start_web(settings: Mapping[str, str], environment: Mapping[str, str], running: list[Server]) -> None:
@@ -270,7 +275,7 @@ def start_web(settings: Mapping[str, str], environment: Mapping[str, str], runni
     # Where its processes count together how long requests take; what is there is of processes that are gone.
     folder = VAR / "run" / "web"
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    process.own(folder)
     start_program("web", gunicorn, {**environment, "PROMETHEUS_MULTIPROC_DIR": str(folder)}, running)
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from cryptography import x509
+from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -33,6 +34,7 @@ from webapp.config import Settings
 AMI_SECRET = "agent-secret-for-tests"
 DB_PASSWORD = "asterisk-password-for-tests"
 SECRET_KEY = "a key for tests, long enough to be taken"
+ENCRYPTION_KEY = Fernet.generate_key().decode()
 VAR = Path(__file__).parents[2] / "var"
 
 # What an operator whose server takes TLS writes into pjsip_tls.conf (docs/install.md).
@@ -67,8 +69,14 @@ def private_postgres() -> Iterator[Postgres]:
 def settings(url: str) -> Settings:
     """Settings for the tests, which ask more often in a minute than any program should."""
     often = 1_000_000
-    key = SecretStr(SECRET_KEY)
-    return Settings(database_url=url, secret_key=key, api_rate_limit=often, api_login_limit=often, _env_file=None)
+    return Settings(
+        database_url=url,
+        secret_key=SecretStr(SECRET_KEY),
+        encryption_key=SecretStr(ENCRYPTION_KEY),
+        api_rate_limit=often,
+        api_login_limit=often,
+        _env_file=None,
+    )
 
 
 def prepare_database(cluster: Postgres, name: str) -> str:
@@ -78,6 +86,7 @@ def prepare_database(cluster: Postgres, name: str) -> str:
         **os.environ,
         "DATABASE_URL": url,
         "SECRET_KEY": SECRET_KEY,
+        "ENCRYPTION_KEY": ENCRYPTION_KEY,
         "ASTERISK_DB_PASSWORD": DB_PASSWORD,
     }
     for command in ("migrate", "asterisk-password"):
@@ -152,7 +161,6 @@ class AgentProcess:
         self.environment = {
             **os.environ,
             "DATABASE_URL": url,
-            "SECRET_KEY": SECRET_KEY,
             "AMI_PORT": asterisk.values["AMI_PORT"],
             "AMI_SECRET": AMI_SECRET,
             "ASTERISK_JOURNAL_PATH": str(asterisk.journal_path),

@@ -25,7 +25,7 @@ from deploy.embedded.asterisk import Asterisk
 from deploy.embedded.postgres import Postgres
 from deploy.embedded.process import free_port
 from tests.calls.conftest import Carrier
-from tests.calls.exchange import SECRET_KEY, AgentProcess, query, until
+from tests.calls.exchange import ENCRYPTION_KEY, SECRET_KEY, AgentProcess, query, until
 from tests.calls.test_completeness import Traffic
 from tests.conftest import PASSWORD, make_user
 from webapp import store
@@ -165,7 +165,8 @@ class Web:
     """The web as it runs in production, and a program that changes the phone by its API."""
 
     def __init__(self, url: str, log: Path, phone: uuid.UUID) -> None:
-        self.environment = {**os.environ, "DATABASE_URL": url, "SECRET_KEY": SECRET_KEY}
+        keys = {"SECRET_KEY": SECRET_KEY, "ENCRYPTION_KEY": ENCRYPTION_KEY}
+        self.environment = {**os.environ, **keys, "DATABASE_URL": url}
         self.log = log
         self.address = f"http://127.0.0.1:{free_port()}"
         self.phone = f"/api/v1/extensions/{phone}"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 
 import pytest
 
 from deploy.embedded.asterisk import Asterisk
 from tests.calls.conftest import DESK, NEXT_DOOR, RECEPTION, Carrier
-from tests.calls.exchange import until
+from tests.calls.exchange import query, until
 from tests.calls.sip import Peer
 from webapp import store
 from webapp.ext import db
@@ -40,6 +41,15 @@ def test_a_wrong_secret_never_leaves_a_binding(carrier: Carrier, asterisk: Aster
     assert "office-999" not in asterisk.rx("pjsip show contacts")
     assert carrier.stranger.register("office-151", "the-right-secret") == 200
     assert "office-151" in asterisk.rx("pjsip show contacts")
+
+
+def test_whoever_looks_at_asterisk_sees_no_secret_of_a_phone(registered: Carrier, asterisk: Asterisk) -> None:
+    for user, secret in (RECEPTION, DESK):
+        said = asterisk.rx(f"pjsip show auth {user}") + asterisk.rx(f"pjsip show endpoint {user}")
+        assert hashlib.md5(f"{user}:asterisk:{secret}".encode()).hexdigest() in said  # noqa: S324 - SIP's own
+        assert secret not in said
+    passwords = query(registered.url, "SELECT id FROM asterisk.ps_auths WHERE password IS NOT NULL")
+    assert [row.id for row in passwords if not row.id.startswith("gateway-")] == []
 
 
 def test_a_phone_rings_for_its_did(registered: Carrier) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy import create_engine, inspect
 
 from deploy.embedded.asterisk import Asterisk
 from tests.calls.conftest import BLOCK, Carrier
-from tests.calls.exchange import SECRET_KEY, AgentProcess, query, until
+from tests.calls.exchange import ENCRYPTION_KEY, SECRET_KEY, AgentProcess, query, until
 from webapp import store
 from webapp.agent.outbox import SECOND_EXPIRY_SECONDS
 from webapp.customers.models import Customer
@@ -129,7 +129,12 @@ def command(carrier: Carrier, *arguments: str) -> tuple[int, str]:
     """Exit status and output of asterisk-admin."""
     done = subprocess.run(
         [sys.executable, "-m", "webapp.cli", *arguments],
-        env={**os.environ, "DATABASE_URL": carrier.url, "SECRET_KEY": SECRET_KEY},
+        env={
+            **os.environ,
+            "DATABASE_URL": carrier.url,
+            "SECRET_KEY": SECRET_KEY,
+            "ENCRYPTION_KEY": ENCRYPTION_KEY,
+        },
         capture_output=True,
         text=True,
         timeout=120,
@@ -177,7 +182,7 @@ def test_whatever_is_otherwise_is_found_and_cured(
     with unseen(carrier.url):
         sql("UPDATE asterisk.ps_endpoints SET context = 'from-trunk', callerid = NULL WHERE id = 'office-174'")
         sql("UPDATE asterisk.ps_aors SET max_contacts = 7 WHERE id = 'office-174'")
-        sql("UPDATE asterisk.ps_auths SET password = 'another-secret' WHERE id = 'office-174'")
+        sql("UPDATE asterisk.ps_auths SET md5_cred = md5('another-secret') WHERE id = 'office-174'")
         sql("UPDATE asterisk.ps_endpoints SET allow = '!all,ulaw', direct_media = 'yes' WHERE id = 'trunk-proved'")
         sql("UPDATE asterisk.ps_aors SET contact = 'sip:192.0.2.1:5060' WHERE id = 'trunk-proved'")
         sql("UPDATE asterisk.ps_endpoint_id_ips SET match = '192.0.2.7' WHERE id = 'trunk-proved'")
@@ -202,7 +207,7 @@ def test_whatever_is_otherwise_is_found_and_cured(
     sql("DELETE FROM asterisk.extensions WHERE exten = 'office-170'")
     sql("UPDATE asterisk.ps_endpoints SET context = 'from-trunk' WHERE id = 'office-171'")
     sql("UPDATE asterisk.ps_aors SET max_contacts = 9 WHERE id = 'office-171'")
-    sql("UPDATE asterisk.ps_auths SET password = 'another-secret' WHERE id = 'office-172'")
+    sql("UPDATE asterisk.ps_auths SET md5_cred = md5('another-secret') WHERE id = 'office-172'")
     sql("UPDATE asterisk.ps_endpoint_id_ips SET match = '192.0.2.8' WHERE id = 'gateway-proved'")
     sql("UPDATE asterisk.extensions SET appdata = 'to-phone,s,1(x)' WHERE exten = '551140000170'")
     sql("UPDATE asterisk.ps_registrations SET expiration = 77 WHERE id = 'gateway-proved'")
@@ -222,7 +227,7 @@ def test_whatever_is_otherwise_is_found_and_cured(
         ("extensions", "phones/office-170/1", "missing"),
         ("ps_endpoints", "office-171", "context"),
         ("ps_aors", "office-171", "max_contacts"),
-        ("ps_auths", "office-172", "password"),
+        ("ps_auths", "office-172", "md5_cred"),
         ("ps_aors", "office-173", "left_over"),
         ("ps_endpoint_id_ips", "gateway-proved", "match"),
         ("extensions", "from-trunk/551140000170/1", "appdata"),
@@ -235,7 +240,8 @@ def test_whatever_is_otherwise_is_found_and_cured(
         ("ps_endpoints", "office-174", "context"),
         ("ps_endpoints", "office-174", "callerid"),
         ("ps_aors", "office-174", "max_contacts"),
-        ("ps_auths", "office-174", "password"),
+        ("ps_auths", "office-172", "md5_cred"),  # What is entered it cannot know: of secrets the row counts.
+        ("ps_auths", "office-174", "md5_cred"),
         ("ps_endpoints", "trunk-proved", "allow"),
         ("ps_endpoints", "trunk-proved", "direct_media"),
         ("ps_aors", "trunk-proved", "contact"),
@@ -260,7 +266,7 @@ def test_whatever_is_otherwise_is_found_and_cured(
     assert status == 0
     assert "pbx1: left over: ps_endpoints nobodys" in lines
     assert "made by hand: 3 rows, which are left alone: " in output
-    assert f"different: ps_auths office-172 ({phone[172]}): password is another one" in lines
+    assert f"different: ps_auths office-172 ({phone[172]}): md5_cred is another one" in lines
     assert "12 rows set right." in lines
     [stored] = query(carrier.url, "SELECT string_agg(findings::text, '') FROM sync_checks")[0]
     told = stored + output + agent.log.read_text()

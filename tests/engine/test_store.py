@@ -341,13 +341,15 @@ def test_more_than_ten_thousand_are_refused_before_anything_is_done(provider: Pr
 
 def test_a_gateway_that_is_read_again_has_what_was_saved(provider: Provider) -> None:
     """PostgreSQL keeps texts as they are, accents and all."""
-    store.save(make_gateway("SP", provider_id=provider.id, password="hush-gateway;^"))
-    store.save(make_extension("100", make_customer_stored(), name="Conceição", secret="hush-phone;^"))
+    store.save(make_gateway("SP", provider_id=provider.id, username="us", password="hush-gateway;^"))
+    phone = make_extension("100", make_customer_stored(), name="Conceição", secret="hush-phone;^")
+    store.save(phone)
     db.session.expire_all()
 
     assert db.session.scalars(select(Gateway)).one().password == "hush-gateway;^"
     assert value("SELECT callerid FROM asterisk.ps_endpoints WHERE id = 'office-100'") == '"Conceição" <100>'
-    assert value("SELECT password FROM asterisk.ps_auths WHERE id = 'office-100'") == "hush-phone^3B^5E"
+    assert phone.secret == "hush-phone;^"
+    assert value("SELECT password FROM asterisk.ps_auths WHERE id = 'gateway-SP'") == "hush-gateway^3B^5E"
 
 
 def make_customer_stored() -> Customer:

@@ -42,7 +42,15 @@ def test_a_phone() -> None:
                 "qualify_frequency": 0,
             }
         ],
-        "ps_auths": [{"id": "acme-100", "auth_type": "userpass", "username": "acme-100", "password": "se^3Bcret^5E3B"}],
+        # printf 'acme-100:asterisk:se;cret^3B' | md5sum
+        "ps_auths": [
+            {
+                "id": "acme-100",
+                "auth_type": "md5",
+                "username": "acme-100",
+                "md5_cred": "7e4be9242a858074ae1f1de6c6b68a10",
+            }
+        ],
         "extensions": [
             {
                 "context": "phones",

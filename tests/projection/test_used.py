@@ -25,6 +25,7 @@ READ = [
     ("ps_aors", "contact", "sip:10.0.0.2:5060,sip:10.0.0.1:5060", "sip:10.0.0.1:5060,sip:10.0.0.2:5060"),
     ("ps_aors", "max_contacts", "1", 1),
     ("ps_auths", "password", "pa;ss^5Eword", "pa^3Bss^5E5Eword"),
+    ("ps_auths", "md5_cred", "0123456789abcdef", "0123456789abcdef"),
     ("ps_endpoint_id_ips", "match", "10.0.0.1/255.255.255.255,10.1.0.0/255.255.0.0", "10.1.0.0/16;10.0.0.1"),
     ("ps_endpoint_id_ips", "match", ",10.0.0.1/32,2001:db8::/64", "10.0.0.1;2001:db8::/64"),
     ("ps_endpoint_id_ips", "match", "2001:db9::5/ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "2001:db9::5"),
@@ -54,12 +55,13 @@ def differing(table: str, column: str, said: str, wanted: Any) -> str | None:
     return column if found else None
 
 
-def test_of_a_secret_it_is_told_only_that_it_differs() -> None:
-    wanted: Values = {"auth_type": "userpass", "username": "a", "password": "hush"}
-    found = compared("ps_auths", "a", "", wanted, {"AuthType": "userpass", "Username": "a", "Password": "hash"})
+@pytest.mark.parametrize(("column", "header"), [("password", "Password"), ("md5_cred", "Md5Cred")])
+def test_of_a_secret_it_is_told_only_that_it_differs(column: str, header: str) -> None:
+    wanted: Values = {"auth_type": "userpass", "username": "a", column: "hush"}
+    found = compared("ps_auths", "a", "", wanted, {"AuthType": "userpass", "Username": "a", header: "hash"})
 
     assert found
-    assert found.fields == (Field("password", "***", "***"),)
+    assert found.fields == (Field(column, "***", "***"),)
 
 
 def test_the_order_of_codecs_and_variables_counts() -> None:

@@ -245,7 +245,7 @@ def test_the_rows_that_asterisk_reads(client: FlaskClient, viewer: FlaskClient) 
         "ps_auths",
         "extensions",
     ]
-    assert "password *** Right" in rows(page)
+    assert "md5_cred *** Right" in rows(page)
     assert "secret-of-a-phone" not in page
     assert f"to-phone,s,1(acme-100,{acme.id})" in page
 

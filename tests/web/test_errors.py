@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from uuid import uuid4
 
 import pytest
@@ -29,11 +30,14 @@ TITLES = {
 }
 
 
-def check_page(response: TestResponse, code: int, language: str) -> None:
+UNREADABLE = {"en": "A stored secret cannot be read", "pt_BR": "Um segredo guardado não pode ser lido"}
+
+
+def check_page(response: TestResponse, code: int, language: str, titles: dict[str, str] | None = None) -> None:
     """The page has its title in this language, its way back, and the number to find it in the log by."""
     assert response.status_code == code
     text, request_id = response.text, response.headers["X-Request-Id"]
-    assert f'<h1 class="page-title">{TITLES[code][language]}</h1>' in text
+    assert f'<h1 class="page-title">{(titles or TITLES[code])[language]}</h1>' in text
     assert f'<html lang="{language.replace("_", "-")}">' in text
     assert re.fullmatch(r"[0-9a-f]{12}", request_id)
     assert f"<code>{request_id}</code>" in text
@@ -126,6 +130,21 @@ def test_a_database_that_is_away(client: FlaskClient, language: str) -> None:
         check_page(browser.get(path), 503, language)
     check_page(browser.get("/nowhere"), 404, language)
     assert app.test_client().get("/healthz").status_code == 200
+
+
+@LANGUAGES
+def test_a_secret_under_another_key(client: FlaskClient, other_key: Callable[[], None], language: str) -> None:
+    """What needs no secret goes on; what needs one says so, and nothing is lost."""
+    speak(client, language)
+    gateway = things.gateway(username="us", password="hush")
+    phone = things.extension(things.office("acme"))
+    other_key()
+    for path in ("/gateways/", "/extensions/", f"/extensions/{phone.id}"):
+        assert client.get(path).status_code == 200, path
+    check_page(client.post(f"/extensions/{phone.id}/secret"), 503, language, UNREADABLE)
+    check_page(client.get(f"/gateways/{gateway.id}/edit"), 503, language, UNREADABLE)
+    check_page(client.post(f"/extensions/{phone.id}/enabled"), 503, language, UNREADABLE)
+    assert things.asterisk("SELECT enabled FROM public.extensions") is True
 
 
 def test_a_user_who_cannot_be_read(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -93,7 +93,7 @@ def test_what_is_different_is_told_side_by_side_and_repaired(client: FlaskClient
     owner = f"extension:{phone.id}"
     node("pbx1")
     change("UPDATE asterisk.ps_endpoints SET context = :text WHERE id = 'acme-100'", text=HOSTILE)
-    change("UPDATE asterisk.ps_auths SET password = 'not-the-secret' WHERE id = 'acme-100'")
+    change("UPDATE asterisk.ps_auths SET md5_cred = 'not-the-secret' WHERE id = 'acme-100'")
     change("DELETE FROM asterisk.extensions WHERE exten = 'acme-100'")
     change("INSERT INTO asterisk.ps_aors (id, owner) VALUES ('stray', 'gateway:gone'), ('mine', NULL)")
     client.post(f"{PROOF}ask")
@@ -110,7 +110,7 @@ def test_what_is_different_is_told_side_by_side_and_repaired(client: FlaskClient
         "Contact of a phone that is gone acme-99;@1 – – – Right Left over",
         "extensions phones/acme-100/1 acme-100 – – Missing Right",
         "ps_aors stray What was deleted – – Left over Right",
-        "ps_auths acme-100 acme-100 password *** Another one Right",
+        "ps_auths acme-100 acme-100 md5_cred *** Another one Right",
         f"ps_endpoint_id_ips {HOSTILE} – – – Right Left over",
         "ps_endpoints acme-100 acme-100 allow !all,alaw,ulaw Right Different !all,ulaw",
         f"ps_endpoints acme-100 acme-100 context from-internal Different {HOSTILE} Right",

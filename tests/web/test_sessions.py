@@ -427,20 +427,17 @@ def test_what_changes_an_account_begins_the_sign_in_anew(stranger: FlaskClient, 
     assert stranger.post("/login/code", data={"code": now(secret)}).location == "/login"
 
 
-def test_the_secret_is_not_in_the_database(app: Flask, stranger: FlaskClient, secret: str) -> None:
+def test_under_another_key_only_recovery_codes_are_right(
+    stranger: FlaskClient, secret: str, other_key: Callable[[], None]
+) -> None:
     recovery = second_factor.confirm(things.one(User, username="olga"), now(secret))
-    row = things.one(SecondFactor)
-    assert secret not in row.secret
-    assert len(secret) == 32
-    key = app.config["SECRET_KEY"]
-    try:
-        app.config["SECRET_KEY"] = "another key, as long as it has to be for us"
-        assert second_factor.secret(row) == ""
-        enter(stranger)
-        assert stranger.post("/login/code", data={"code": now(secret)}).status_code == 422
-        assert stranger.post("/login/code", data={"code": recovery[0]}).status_code == 302
-    finally:
-        app.config["SECRET_KEY"] = key
+    db.session.commit()
+    other_key()
+    assert second_factor.secret(db.session.scalars(select(SecondFactor)).one()) == ""
+    db.session.commit()
+    enter(stranger)
+    assert stranger.post("/login/code", data={"code": now(secret)}).status_code == 422
+    assert stranger.post("/login/code", data={"code": recovery[0]}).status_code == 302
 
 
 @pytest.mark.parametrize("target", ["https://evil.example/", "//evil.example/", "/\\evil.example/"])

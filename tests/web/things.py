@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from flask import current_app
 from sqlalchemy import func, select, text
+from sqlalchemy.orm import undefer
 
 from webapp import store
 from webapp.calls.models import Call
@@ -106,8 +107,8 @@ def allocate(number: Did, customer: Customer, destination: str | None = None) ->
 
 
 def one(kind: type[T], **values: Any) -> T:
-    """The stored thing with these values, as it is now."""
-    found = db.session.scalars(select(kind).filter_by(**values)).one()
+    """The stored thing with these values, as it is now, its secret included."""
+    found = db.session.scalars(select(kind).options(undefer("*")).filter_by(**values)).one()
     db.session.expunge_all()
     _let_go()
     return found

@@ -12,6 +12,7 @@ from sqlalchemy import BigInteger, CheckConstraint, Computed, ForeignKey, Identi
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from webapp.encryption import EncryptedText
 from webapp.ext import Base, Managed
 
 ROLES = ("viewer", "operator", "admin")
@@ -115,7 +116,8 @@ class SecondFactor(Base):
     __tablename__ = "second_factors"
 
     user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
-    secret: Mapped[str]  # Encrypted.
+    # Read apart from the rest: recovery codes are right without it.
+    secret: Mapped[str] = mapped_column(EncryptedText, deferred=True)
     confirmed: Mapped[bool] = mapped_column(server_default="false")  # By a first code; before that nobody is asked.
     last_step: Mapped[int] = mapped_column(BigInteger, server_default="0")  # Of the last code, which is used up.
     recovery_codes: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")  # Hashes of those left.

@@ -12,15 +12,12 @@ import time
 import pyotp
 import segno
 import structlog
-from cryptography.fernet import Fernet, InvalidToken
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from flask import current_app
 from sqlalchemy import Update, delete, func, update
 from sqlalchemy.dialects.postgresql import insert
 
 from webapp import store
 from webapp.accounts.models import SecondFactor, User
+from webapp.encryption import WrongKey
 from webapp.ext import db
 
 RECOVERY_CODES = 10
@@ -42,7 +39,7 @@ def is_on(user: User) -> bool:
 
 def begin(user: User) -> None:
     """A new secret for the user's app. Nobody is asked for codes until a first one has confirmed it."""
-    fresh = {"secret": _encrypted(pyotp.random_base32()), "last_step": 0}
+    fresh = {"secret": pyotp.random_base32(), "last_step": 0}
     begun = insert(SecondFactor).values(user_id=user.id, **fresh)
     store.note(begun.on_conflict_do_update(index_elements=["user_id"], set_=fresh, where=~SecondFactor.confirmed))
 
@@ -73,11 +70,11 @@ def accept(user: User, code: str) -> str:
 
 
 def secret(factor: SecondFactor) -> str:
-    """What the app needs to know, as text; empty if it was encrypted under another SECRET_KEY."""
+    """What the app needs to know, as text; empty if it was encrypted under a key that we do not have."""
     try:
-        return _cipher().decrypt(factor.secret.encode()).decode()
-    except InvalidToken:
-        log.error("a second factor cannot be read: SECRET_KEY is not the one it was encrypted under")
+        return factor.secret
+    except WrongKey as error:
+        log.error("a second factor cannot be read", reason=str(error))
         return ""
 
 
@@ -121,13 +118,3 @@ def step_now() -> int:
 def _hash(code: str) -> str:
     """A fast one is enough: nobody guesses 80 random bits."""
     return hashlib.sha256(code.encode()).hexdigest()
-
-
-def _encrypted(secret: str) -> str:
-    return _cipher().encrypt(secret.encode()).decode()
-
-
-def _cipher() -> Fernet:
-    """Its key comes from SECRET_KEY, so that a copy of the database does not give the secrets away."""
-    derived = HKDF(SHA256(), length=32, salt=None, info=b"asterisk-admin second factor")
-    return Fernet(base64.urlsafe_b64encode(derived.derive(current_app.config["SECRET_KEY"].encode())))

@@ -20,9 +20,9 @@ from webapp.agent.ami import Ami, AmiDown, AmiError
 from webapp.asterisk import check
 from webapp.asterisk.load import load
 from webapp.asterisk.projection import PROJECTIONS, owner, project
-from webapp.asterisk.rows import TABLES, Registration, Row
-from webapp.asterisk.sync import Values
-from webapp.asterisk.used import CONTACTS, CUT_SHORT, Finding, compared
+from webapp.asterisk.rows import TABLES, Auth, Registration, Row
+from webapp.asterisk.sync import Values, present
+from webapp.asterisk.used import CONTACTS, CUT_SHORT, SECRET, Finding, compared
 from webapp.dids.models import Did
 from webapp.proof.models import MOST, SyncCheck
 from webapp.settings.models import OutboxEntry
@@ -251,7 +251,10 @@ def _owes(engine: Engine, node: str) -> bool:
 
 
 def _expected(engine: Engine, node: str, scope: str) -> Expected:
-    """What follows for Asterisk from what is stored now. Dialplan rows are looked up at every call and kept nowhere."""
+    """What follows for Asterisk from what is stored now. Dialplan rows are looked up at every call and kept nowhere.
+
+    What is entered as a secret an agent cannot read, for it has no ENCRYPTION_KEY. So of secrets the row counts.
+    """
     rows: dict[str, dict[str, tuple[str, Values]]] = {kind.TABLE: {} for kind in TABLES}
     with Session(engine) as session:
         wanted = check.wanted(session, [scope]) if scope else _sip(session)
@@ -259,6 +262,9 @@ def _expected(engine: Engine, node: str, scope: str) -> Expected:
         for whose, those in wanted.items():
             for row in those:
                 rows[row.TABLE][str(row.key()[0])] = whose, row.stored()
+        for (whose, key), there in present(session, Auth, [scope] if scope else None).items():
+            if auth := rows[Auth.TABLE].get(str(key[0])):
+                rows[Auth.TABLE][str(key[0])] = whose, auth[1] | {name: there[name] for name in SECRET}
         registrations = rows[Registration.TABLE].items()
         registering = frozenset(key for key, (_, row) in registrations if _registers(session, node, row))
     by_hand["ps_endpoint_id_ips"] = by_hand.get("ps_endpoint_id_ips", frozenset()) | {check.CANARY}

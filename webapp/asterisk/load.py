@@ -7,13 +7,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session, joinedload, undefer
 
 from webapp.asterisk.projection import PROJECTIONS
-from webapp.models import Allocation, Customer, Did, Extension
+from webapp.models import Allocation, Customer, Did, Extension, Gateway
 
 _READ_BY_PROJECTION: dict[type[Any], tuple[Any, ...]] = {
-    Extension: (joinedload(Extension.customer),),
+    Gateway: (undefer(Gateway.password),),
+    Extension: (undefer(Extension.secret), joinedload(Extension.customer)),
     Did: (
         joinedload(Did.current).joinedload(Allocation.customer),
         joinedload(Did.current).joinedload(Allocation.extension).joinedload(Extension.customer),

@@ -17,6 +17,11 @@ def encode(value: str) -> str:
     return value.replace("^", "^5E").replace(";", "^3B")
 
 
+def decode(stored: str) -> str:
+    """Such a text as it was."""
+    return stored.replace("^3B", ";").replace("^5E", "^")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Row:
     """What all of them have in common. A tuple is an option given several times, None one that is not given."""
@@ -91,14 +96,15 @@ class Aor(Row):
 
 @dataclass(frozen=True, kw_only=True)
 class Auth(Row):
-    """A user name and secret, asked of a phone or given to a provider."""
+    """A user name and secret: a phone's, of which its digest is enough to know it, or ours at a provider."""
 
     TABLE = "ps_auths"
 
     id: str
-    auth_type: str = "userpass"
+    auth_type: str  # md5: who asks for calls is held against md5_cred; userpass: we ourselves answer with the password.
     username: str
-    password: str
+    password: str | None = None
+    md5_cred: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from webapp.asterisk.rows import Stored, encode
 from webapp.asterisk.sync import Change, Values
 
-SECRET = frozenset({"password"})
+SECRET = frozenset({"password", "md5_cred"})
 CONTACTS = "contacts"  # No table of ours: where phones registered from, which each node keeps for itself.
 CUT_SHORT = "…"  # Ends a key of which Asterisk does not say all.
 
@@ -129,6 +129,7 @@ COLUMNS: dict[str, dict[str, tuple[str, Read]]] = {
         "auth_type": ("AuthType", _text),
         "username": ("Username", _text),
         "password": ("Password", _text),
+        "md5_cred": ("Md5Cred", _text),
     },
     "ps_endpoint_id_ips": {
         "endpoint": ("Endpoint", _text),

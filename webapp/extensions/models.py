@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import CheckConstraint, Computed, ForeignKeyConstraint, Index, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from webapp.encryption import EncryptedText
 from webapp.ext import Base, Managed
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class Extension(Managed, Base):
     customer_type: Mapped[str] = mapped_column(Text, Computed("'extension'", persisted=True))
     extension: Mapped[str]
     name: Mapped[str] = mapped_column(server_default="")
-    secret: Mapped[str]
+    secret: Mapped[str] = mapped_column(EncryptedText, deferred=True)  # Read only by who needs it.
     enabled: Mapped[bool] = mapped_column(server_default="true")
 
     customer: Mapped[Customer] = relationship(

@@ -9,6 +9,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from webapp.encryption import EncryptedText
 from webapp.ext import Base, Managed
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ class Gateway(Managed, Base):
 
     registration: Mapped[bool] = mapped_column(server_default="false")
     username: Mapped[str] = mapped_column(server_default="")
-    password: Mapped[str] = mapped_column(server_default="")
+    # Read only by who needs it.
+    password: Mapped[str] = mapped_column(EncryptedText, server_default="", deferred=True)
     # From where we register; None: from the first node, as the view asterisk.own_registrations has it.
     node: Mapped[str | None] = mapped_column(ForeignKey("nodes.name", ondelete="SET NULL"))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from webapp.asterisk.projection.dialplan import PHONES, gosub
-from webapp.asterisk.projection.sip import allow, media_encryption
+from webapp.asterisk.projection.sip import allow, digest, media_encryption
 from webapp.asterisk.rows import Aor, Auth, Endpoint, Row
 from webapp.extensions.models import Extension
 
@@ -31,5 +31,5 @@ def project_extension(extension: Extension) -> Iterator[Row]:
     )
     # One contact: a phone that registers anew takes the place of its earlier self.
     yield Aor(id=user, max_contacts=1, remove_existing=True)
-    yield Auth(id=user, username=user, password=extension.secret)
+    yield Auth(id=user, auth_type="md5", username=user, md5_cred=digest(user, extension.secret))
     yield gosub(PHONES, user, "to-phone", user, customer.id)

@@ -42,7 +42,7 @@ def project_gateway(gateway: Gateway) -> Iterator[Row]:
     yield Aor(id=name, contact=address, qualify_frequency=gateway.qualify_frequency)
     yield Identify(id=name, endpoint=name, match=tuple(dict.fromkeys([gateway.ip_address, *gateway.source_ips])))
     if has_account:
-        yield Auth(id=name, username=gateway.username, password=gateway.password)
+        yield Auth(id=name, auth_type="userpass", username=gateway.username, password=gateway.password)
     if gateway.registration:
         yield Registration(
             id=name,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
+
+REALM = "asterisk"  # As which Asterisk asks for secrets: default_realm in pjsip.conf.
 
 
 def uri(host: str, port: int, user: str = "", transport: str = "udp") -> str:
@@ -20,6 +23,11 @@ def allow(codecs: list[str]) -> str:
 def media_encryption(srtp: bool) -> str | None:
     """SRTP with its keys in the SDP (RFC 4568), which nobody but the peers reads where SIP goes over TLS."""
     return "sdes" if srtp else None
+
+
+def digest(user: str, secret: str) -> str:
+    """What a phone's answers are held against instead of its secret (HA1, RFC 2617)."""
+    return hashlib.md5(f"{user}:{REALM}:{secret}".encode()).hexdigest()  # noqa: S324 - it is what phones speak
 
 
 def _is_ipv6(host: str) -> bool:
