@@ -1,0 +1,197 @@
+"""The installation on this machine: where its parts are, and those that answer."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pwd
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from dotenv import dotenv_values
+from pydantic import SecretStr
+from sqlalchemy import event, text
+from sqlalchemy.exc import DBAPIError
+
+from webapp import config, create_app, logs
+from webapp.agent.ami import Ami, AmiDown, AmiError, State
+from webapp.config import AgentSettings, DatabaseSettings, Settings
+from webapp.doctor.findings import NotLooked
+from webapp.ext import db
+
+T = TypeVar("T", bound=DatabaseSettings)
+
+AMI_SECONDS = 10.0
+# What Asterisk is asked, in its console's words.
+COMMANDS = (
+    "core show version",
+    "core show settings",
+    "module show",
+    "rtp show settings",
+    "core show taskprocessors",
+    "cdr show pgsql status",
+    "realtime load canary id 1",
+    *(f"sorcery memory cache show {cache}" for cache in ("endpoint", "aor", "auth", "identify")),
+)
+
+
+@dataclass
+class Place:
+    """What the checks look at. A part that is not there has its reason in `troubles`."""
+
+    settings_folder: Path = Path("/etc/asterisk-admin")  # It is there where the program is installed for good.
+    etc: Path = Path("/etc/asterisk")
+    backups: Path = Path("/var/backups/asterisk-admin")
+    nginx: Path = Path("/etc/nginx")
+    proc: Path = Path("/proc")
+    web: bool = False  # Whether the web process, ...
+    node: bool = False  # ... and whether an Asterisk with its agent are to run on this machine.
+    web_settings: Settings | None = None
+    agent_settings: AgentSettings | None = None
+    troubles: dict[str, str] = field(default_factory=dict)
+    answers: dict[str, str | AmiError | AmiDown] = field(default_factory=dict)
+
+    @property
+    def in_production(self) -> bool:
+        return self.settings_folder.is_dir()
+
+    @property
+    def env_files(self) -> tuple[Path, ...]:
+        return Path(".env"), self.settings_folder / "web.env", self.settings_folder / "agent.env"
+
+    @property
+    def settings(self) -> DatabaseSettings | None:
+        return self.web_settings or self.agent_settings
+
+    @property
+    def agent(self) -> AgentSettings:
+        if self.agent_settings is None:
+            raise NotLooked("the settings of the agent are not right")
+        return self.agent_settings
+
+    @property
+    def agent_user(self) -> str:
+        """Who runs the agent and its Asterisk: on a machine where people try things, whoever looks."""
+        names = {entry.pw_name for entry in pwd.getpwall()}
+        return "asterisk" if self.in_production and "asterisk" in names else pwd.getpwuid(os.geteuid()).pw_name
+
+    def ask(self, statement: str, **values: Any) -> Sequence[Any]:
+        """The rows of one of our fixed statements."""
+        self.require("the database")
+        return db.session.execute(text(statement), values).all()
+
+    def require(self, part: Literal["the database", "Asterisk"]) -> None:
+        """What is wrong with it, one check has said already."""
+        if part in self.troubles:
+            raise NotLooked(f"{part} does not answer")
+
+    def said(self, command: str) -> str:
+        """What Asterisk answered to a command."""
+        self.require("Asterisk")
+        answer = self.answers[command]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def has_setting(name: str, files: Sequence[Path]) -> bool:
+    """Whether somebody has given a setting a value, or may have, in a file that is closed to us."""
+    return bool(os.environ.get(name)) or any(_is_closed(file) or dotenv_values(file).get(name) for file in files)
+
+
+def _is_closed(file: Path) -> bool:
+    folder = file.absolute().parent
+    return folder.is_dir() and (not os.access(folder, os.X_OK) or file.exists() and not os.access(file, os.R_OK))
+
+
+@contextmanager
+def looked_around(place: Place, web: bool | None, node: bool | None) -> Iterator[Place]:
+    """Fill in what answers, and where there is a database, be where stored things can be read, and only read."""
+    logs.configure("ERROR")  # What the program warns of while we look is what we say ourselves.
+    here, web_env, agent_env = place.env_files
+    place.node = has_setting("AMI_SECRET", [here, agent_env]) if node is None else node
+    place.web = (has_setting("SECRET_KEY", [here, web_env]) or not place.node) if web is None else web
+    if place.web:
+        place.web_settings = _settings(place, "settings of the web", Settings, (here, web_env))
+    if place.node:
+        place.agent_settings = _settings(place, "settings of the agent", AgentSettings, (here, agent_env))
+        _ask_asterisk(place)
+    if place.settings is None:
+        place.troubles["the database"] = "the settings do not say where the database is"
+        yield place
+        return
+    key = SecretStr(secrets.token_hex(32))  # It signs nothing here.
+    app = create_app(
+        Settings(database_url=place.settings.database_url, secret_key=key, log_level="ERROR", _env_file=None)
+    )
+    with app.app_context():
+        event.listen(db.engine, "connect", _only_read)
+        try:
+            db.session.execute(text("SELECT 1"))
+        except DBAPIError as error:
+            place.troubles["the database"] = f"the database does not answer: {first_line(error.orig)}"
+        try:
+            yield place
+        finally:
+            db.session.remove()
+            db.engine.dispose()
+
+
+def _settings(place: Place, part: str, kind: type[T], files: tuple[Path, ...]) -> T | None:
+    try:
+        return config.load(kind, *files)
+    except (config.SettingsError, OSError) as error:
+        place.troubles[part] = str(error)
+        return None
+
+
+def _only_read(connection: Any, _record: object) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET default_transaction_read_only = on; SET statement_timeout = '10s'")
+    connection.commit()
+
+
+def first_line(error: object) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def _ask_asterisk(place: Place) -> None:
+    """Ask Asterisk everything at once, for a link to it lives no longer than a loop."""
+    if place.agent_settings is None:
+        place.troubles["Asterisk"] = "the settings of the agent are not right"
+        return
+    try:
+        place.answers = asyncio.run(_answers(place.agent_settings))
+    except AmiDown as error:
+        place.troubles["Asterisk"] = str(error)
+
+
+async def _answers(settings: AgentSettings) -> dict[str, str | AmiError | AmiDown]:
+    state: asyncio.Future[tuple[State, str]] = asyncio.get_running_loop().create_future()
+
+    def on_state(word: State, why: str) -> None:
+        if not state.done():
+            state.set_result((word, why))
+
+    secret = settings.ami_secret.get_secret_value()
+    ami = Ami(settings.ami_host, settings.ami_port, settings.ami_username, secret, on_event=None, on_state=on_state)
+    ami.start()
+    answers: dict[str, str | AmiError | AmiDown] = {}
+    try:
+        word, why = await asyncio.wait_for(state, AMI_SECONDS)
+        if word != "up":
+            raise AmiDown("it refuses the agent's name or secret" if word == "auth-failed" else why)
+        for command in (*COMMANDS, f"manager show user {settings.ami_username}"):
+            try:
+                answers[command] = await ami.command(command, AMI_SECONDS)
+            except (AmiError, AmiDown) as error:
+                answers[command] = error
+        return answers
+    except TimeoutError:
+        raise AmiDown("it does not answer") from None
+    finally:
+        ami.close()
