@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import pwd
+import shutil
 import socket
 import stat
 from collections.abc import Callable
@@ -355,8 +356,8 @@ def test_rights_are_read_from_the_mode(tmp_path: Path) -> None:
 
 
 def test_a_disk_that_is_full(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    usage = machine.shutil.disk_usage("/")
-    monkeypatch.setattr(machine.shutil, "disk_usage", lambda _: usage._replace(total=10**12, free=10**9))
+    usage = shutil.disk_usage("/")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(total=10**12, free=10**9))
 
     assert {state for state, _ in wrong(machine.disks, place)} == {"fault"}
 

@@ -52,6 +52,7 @@ class Place:
     node: bool = False  # ... and whether an Asterisk with its agent are to run on this machine.
     web_settings: Settings | None = None
     agent_settings: AgentSettings | None = None
+    database_settings: DatabaseSettings | None = None
     troubles: dict[str, str] = field(default_factory=dict)
     answers: dict[str, str | AmiError | AmiDown] = field(default_factory=dict)
 
@@ -65,7 +66,7 @@ class Place:
 
     @property
     def settings(self) -> DatabaseSettings | None:
-        return self.web_settings or self.agent_settings
+        return self.web_settings or self.agent_settings or self.database_settings
 
     @property
     def agent(self) -> AgentSettings:
@@ -105,43 +106,51 @@ def has_setting(name: str, files: Sequence[Path]) -> bool:
 
 def _is_closed(file: Path) -> bool:
     folder = file.absolute().parent
-    return folder.is_dir() and (not os.access(folder, os.X_OK) or file.exists() and not os.access(file, os.R_OK))
+    return folder.is_dir() and (not os.access(folder, os.X_OK) or (file.exists() and not os.access(file, os.R_OK)))
 
 
 @contextmanager
 def looked_around(place: Place, web: bool | None, node: bool | None) -> Iterator[Place]:
-    """Fill in what answers, and where there is a database, be where stored things can be read, and only read."""
+    """Fill in what answers, and be where stored things can be read. None: what is to run here, the settings tell."""
     logs.configure("ERROR")  # What the program warns of while we look is what we say ourselves.
     here, web_env, agent_env = place.env_files
     place.node = has_setting("AMI_SECRET", [here, agent_env]) if node is None else node
     place.web = (has_setting("SECRET_KEY", [here, web_env]) or not place.node) if web is None else web
     if place.web:
-        place.web_settings = _settings(place, "settings of the web", Settings, (here, web_env))
+        place.web_settings = _settings(place, "settings of the web", Settings, here, web_env)
     if place.node:
-        place.agent_settings = _settings(place, "settings of the agent", AgentSettings, (here, agent_env))
+        place.agent_settings = _settings(place, "settings of the agent", AgentSettings, here, agent_env)
         _ask_asterisk(place)
-    if place.settings is None:
-        place.troubles["the database"] = "the settings do not say where the database is"
+    place.database_settings = _settings(place, "settings of the database", DatabaseSettings, *place.env_files)
+    with connected(place):
         yield place
+
+
+@contextmanager
+def connected(place: Place) -> Iterator[None]:
+    """Be where stored things can be read, and nothing can be changed."""
+    if place.settings is None:
+        place.troubles["the database"] = "the settings do not say where it is"
+        yield
         return
-    key = SecretStr(secrets.token_hex(32))  # It signs nothing here.
-    app = create_app(
-        Settings(database_url=place.settings.database_url, secret_key=key, log_level="ERROR", _env_file=None)
-    )
+    # The key signs nothing here, and no other setting matters, right or wrong.
+    key = SecretStr(secrets.token_hex(32))
+    url = place.settings.database_url
+    app = create_app(Settings.model_construct(database_url=url, secret_key=key, log_level="ERROR"))
     with app.app_context():
         event.listen(db.engine, "connect", _only_read)
         try:
             db.session.execute(text("SELECT 1"))
         except DBAPIError as error:
-            place.troubles["the database"] = f"the database does not answer: {first_line(error.orig)}"
+            place.troubles["the database"] = f"it does not answer: {first_line(error.orig)}"
         try:
-            yield place
+            yield
         finally:
             db.session.remove()
             db.engine.dispose()
 
 
-def _settings(place: Place, part: str, kind: type[T], files: tuple[Path, ...]) -> T | None:
+def _settings(place: Place, part: str, kind: type[T], *files: Path) -> T | None:
     try:
         return config.load(kind, *files)
     except (config.SettingsError, OSError) as error:
