@@ -102,17 +102,17 @@ BROKEN = [
         "public.calls_",
         "DO $$ BEGIN EXECUTE format('DROP TABLE public.calls_%s', to_char(now() AT TIME ZONE 'UTC', 'YYYYMM')); END $$",
     ),
-    (rights.role, "fault", "may do more", "ALTER ROLE asterisk CREATEDB"),
-    (rights.role, "fault", "may not sign in", "ALTER ROLE asterisk NOLOGIN"),
+    (rights.role_asterisk, "fault", "may do more", "ALTER ROLE asterisk CREATEDB"),
+    (rights.role_asterisk, "fault", "may not sign in", "ALTER ROLE asterisk NOLOGIN"),
     (
-        rights.role,
+        rights.role_asterisk,
         "fault",
         "tables belong to it",
         "GRANT asterisk TO CURRENT_USER; GRANT CREATE ON SCHEMA public TO asterisk; "
         "ALTER TABLE public.payments OWNER TO asterisk",
     ),
     (
-        rights.role,
+        rights.role_asterisk,
         "fault",
         "it has the rights of others_of_test, too",
         "CREATE ROLE others_of_test; GRANT others_of_test TO asterisk",
@@ -139,43 +139,43 @@ BROKEN = [
     (rights.grants, "fault", "more than it needs: USAGE on schema public", "GRANT USAGE ON SCHEMA public TO PUBLIC"),
     (rights.owner, "fault", "everybody may make tables", "GRANT CREATE ON SCHEMA public TO PUBLIC"),
     (
-        rights.limits,
+        rights.time_limits,
         "fault",
         "lock_timeout = 1s",
         "DO $$ BEGIN "
         "EXECUTE format('ALTER ROLE asterisk IN DATABASE %I RESET lock_timeout', current_database()); END $$",
     ),
-    (nodes.alive, "fault", "does not sign in since", "UPDATE nodes SET seen_at = now() - interval '1 hour'"),
-    (nodes.alive, "fault", "does not sign in and never has", "UPDATE nodes SET seen_at = NULL"),
+    (nodes.nodes_in_service, "fault", "does not sign in since", "UPDATE nodes SET seen_at = now() - interval '1 hour'"),
+    (nodes.nodes_in_service, "fault", "does not sign in and never has", "UPDATE nodes SET seen_at = NULL"),
     (
-        nodes.alive,
+        nodes.nodes_in_service,
         "fault",
         "its Asterisk is away: cannot connect",
         "UPDATE nodes SET asterisk_up = false, detail = 'cannot connect'",
     ),
-    (nodes.alive, "fault", "no Asterisk server is in service", "UPDATE nodes SET enabled = false"),
+    (nodes.nodes_in_service, "fault", "no Asterisk server is in service", "UPDATE nodes SET enabled = false"),
     (
-        nodes.alive,
+        nodes.nodes_in_service,
         "fault",
         "it does not know what was saved 3",
         "INSERT INTO outbox (node, action, created_at) VALUES ('pbx1', 'x', now() - interval '300 seconds')",
     ),
     (
-        nodes.rows_proved,
+        nodes.last_proof,
         "fault",
         "3 differ",
         "INSERT INTO sync_checks (node, scope, asked_by, finished_at, differences) VALUES ('', '', 'ana', now(), 3), "
         "('pbx1', '', 'ana', now(), 0)",
     ),
     (
-        nodes.books,
+        nodes.call_records,
         "fault",
         "pbx1",
         "INSERT INTO journal_days (day, node, calls) "
         "SELECT date_trunc('day', now(), time_zone), 'pbx1', 5 FROM settings",
     ),
     (
-        nodes.books,
+        nodes.call_records,
         "warning",
         "1",
         "INSERT INTO asterisk.cdr (node, uniqueid, sequence, start, duration, billsec, direction) "
@@ -227,11 +227,11 @@ def test_a_password_that_everybody_tries(place: Place, database: Connection) -> 
 def test_a_check_that_the_database_refuses_stops_no_other(place: Place, database: Connection) -> None:
     database.exec_driver_sql("DROP TABLE sync_checks")
 
-    [found] = checkup._alone(nodes.rows_proved, place)
+    [found] = checkup._alone(nodes.last_proof, place)
 
     assert found.state == "unknown"
     assert found.found.startswith('the database says: relation "sync_checks" does not exist')
-    assert [each.state for each in checkup._alone(nodes.alive, place)] == ["ok"]
+    assert [each.state for each in checkup._alone(nodes.nodes_in_service, place)] == ["ok"]
 
 
 def test_a_clock_that_is_wrong(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

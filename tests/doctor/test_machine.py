@@ -90,8 +90,8 @@ def one(check: Check, place: Place) -> tuple[str, str]:
 @pytest.mark.parametrize(
     "check",
     [
-        conf.versions,
-        conf.closed,
+        conf.files,
+        conf.secrets,
         conf.agreement,
         machine.spool,
         machine.journal,
@@ -100,7 +100,6 @@ def one(check: Check, place: Place) -> tuple[str, str]:
         doctor_settings.files,
         doctor_settings.secrets,
         doctor_settings.same_database,
-        doctor_settings.paths,
     ],
 )
 def test_a_healthy_one_has_no_fault(place: Place, check: Check) -> None:
@@ -138,34 +137,37 @@ def test_a_file_that_is_older_or_was_changed(
 ) -> None:
     _edit(place.etc / name, old, new)
 
-    assert one(conf.versions, place)[0] == state
-    assert words in one(conf.versions, place)[1]
+    assert one(conf.files, place)[0] == state
+    assert words in one(conf.files, place)[1]
 
 
 def test_comments_and_blanks_are_nobodys_business(place: Place) -> None:
     _edit(place.etc / "rtp.conf", "strictrtp = yes", "; Strict.\n\n  strictrtp=yes")
 
-    assert wrong(conf.versions, place) == []
+    assert wrong(conf.files, place) == []
 
 
 def test_a_file_that_is_missing(place: Place) -> None:
     (place.etc / "features.conf").unlink()
 
-    state, words = one(conf.versions, place)
+    state, words = one(conf.files, place)
 
     assert (state, words.endswith("features.conf")) == ("fault", True)
 
 
 def test_no_folder_at_all(place: Place) -> None:
     place.etc = place.etc / "nowhere"
+    place.agent.asterisk_journal_path.parent.rmdir()
 
-    assert one(conf.versions, place) == ("unknown", f"there is no folder {place.etc}")
+    assert one(conf.files, place) == ("fault", f"there is no folder {place.etc}")
+    assert one(conf.agreement, place) == ("unknown", f"there is no folder {place.etc}")
+    assert one(machine.journal, place)[1].endswith("Asterisk writes none")
 
 
 def test_a_secret_that_everybody_may_read(place: Place) -> None:
     (place.etc / "manager.conf").chmod(0o644)
 
-    assert one(conf.closed, place) == ("fault", "holds a secret, and everybody on this machine may read it")
+    assert one(conf.secrets, place) == ("fault", "holds a secret, and everybody on this machine may read it")
 
 
 @pytest.mark.parametrize(
@@ -204,7 +206,7 @@ def test_settings_that_everybody_may_read(place: Place) -> None:
 def test_secrets_of_an_example(place: Place) -> None:
     assert place.agent_settings
     place.web_settings = Settings(database_url=DATABASE, secret_key=SecretStr("x" * 40), _env_file=None)
-    place.agent_settings.ami_secret = SecretStr("change-me-please")
+    place.agent_settings.ami_secret = SecretStr("Change-Me-Please")
 
     assert [found for _, found in wrong(doctor_settings.secrets, place)] == [
         "SECRET_KEY is one that somebody guesses",

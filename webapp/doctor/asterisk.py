@@ -16,7 +16,7 @@ LOADED_BY_AGENT = "cdr_pgsql.so"
 OTHER_FILES = 500
 
 
-def reached(place: Place) -> Iterator[Finding]:
+def manager_interface(place: Place) -> Iterator[Finding]:
     if not place.node:
         return
     if reason := place.troubles.get("Asterisk"):
@@ -31,7 +31,7 @@ def reached(place: Place) -> Iterator[Finding]:
     yield ok("Manager interface", "reached")
 
 
-def account(place: Place) -> Iterator[Finding]:
+def manager_account(place: Place) -> Iterator[Finding]:
     """The agent's account has the classes it needs, and no others."""
     if not place.node:
         return
@@ -60,7 +60,7 @@ def account(place: Place) -> Iterator[Finding]:
         yield ok("Its account", "has the rights it needs and no others")
 
 
-def node(place: Place) -> Iterator[Finding]:
+def name_of_node(place: Place) -> Iterator[Finding]:
     """It calls itself what the agent calls it: by that name the database knows it."""
     if not place.node:
         return
@@ -105,7 +105,7 @@ def modules(place: Place) -> Iterator[Finding]:
         yield ok("Modules", f"{len(wanted)} run, and no others")
 
 
-def reads_database(place: Place) -> Iterator[Finding]:
+def realtime(place: Place) -> Iterator[Finding]:
     """The row that is always there: without it every new call is refused."""
     if not place.node:
         return
@@ -120,7 +120,7 @@ def reads_database(place: Place) -> Iterator[Finding]:
         yield ok("Realtime", "Asterisk reads the database")
 
 
-def stores_records(place: Place) -> Iterator[Finding]:
+def storing_call_records(place: Place) -> Iterator[Finding]:
     """Call records go into the database."""
     if not place.node:
         return
@@ -183,7 +183,7 @@ def caches(place: Place) -> Iterator[Finding]:
         yield ok("Caches", f"warm, with {counted(held, 'object', 'objects')}")
 
 
-def queues(place: Place) -> Iterator[Finding]:
+def task_processors(place: Place) -> Iterator[Finding]:
     """Where work piles up, Asterisk drops SIP messages without a word."""
     if not place.node:
         return

@@ -25,7 +25,6 @@ CHECKS: dict[str, tuple[Check, ...]] = {
         settings.secrets,
         settings.reverse_proxy,
         settings.same_database,
-        settings.paths,
     ),
     "Versions": (
         versions.python,
@@ -43,20 +42,26 @@ CHECKS: dict[str, tuple[Check, ...]] = {
         database.partitions,
         database.clock,
         database.encoding,
-        database.safety,
-        database.room,
+        database.durability,
+        database.connections_and_leftovers,
     ),
-    "Rights in the database": (rights.role, rights.grants, rights.limits, rights.owner, rights.signing_in),
-    "Asterisk's files": (conf.versions, conf.closed, conf.agreement, conf.media),
+    "Rights in the database": (
+        rights.role_asterisk,
+        rights.grants,
+        rights.time_limits,
+        rights.owner,
+        rights.asterisks_login,
+    ),
+    "Asterisk's files": (conf.files, conf.secrets, conf.agreement, conf.media_ports),
     "Asterisk": (
-        asterisk.reached,
-        asterisk.node,
-        asterisk.account,
+        asterisk.manager_interface,
+        asterisk.name_of_node,
+        asterisk.manager_account,
         asterisk.modules,
-        asterisk.reads_database,
-        asterisk.stores_records,
+        asterisk.realtime,
+        asterisk.storing_call_records,
         asterisk.caches,
-        asterisk.queues,
+        asterisk.task_processors,
         asterisk.open_files,
     ),
     "Machine": (
@@ -70,7 +75,7 @@ CHECKS: dict[str, tuple[Check, ...]] = {
         machine.journal,
         upkeep.time_server,
     ),
-    "Nodes and books": (nodes.alive, nodes.this_one, nodes.clocks, nodes.rows_proved, nodes.books),
+    "Nodes and books": (nodes.nodes_in_service, nodes.own_node, nodes.clocks, nodes.last_proof, nodes.call_records),
     "Upkeep": (upkeep.units, upkeep.backup, upkeep.certificates, people.administrators, people.demonstration),
 }
 
@@ -116,7 +121,7 @@ def _shortened(findings: Sequence[Finding]) -> list[Finding]:
     found = [each for each in findings if each.state != "unknown"]
     unseen = [each for each in findings if each.state == "unknown"]
     for reason in dict.fromkeys(each.found for each in unseen):
-        names = ", ".join(each.what.lower() for each in unseen if each.found == reason)
+        names = ", ".join(each.what for each in unseen if each.found == reason)
         to_do = next((each.to_do for each in unseen if each.found == reason and each.to_do), "")
         found.append(unknown("Not looked at", f"{names}: {reason}", to_do))
     return found

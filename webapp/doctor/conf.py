@@ -113,17 +113,17 @@ def tables(etc: Path) -> list[str]:
 # ---- checks
 
 
-def versions(place: Place) -> Iterator[Finding]:
+def files(place: Place) -> Iterator[Finding]:
     """Each file is this version's, but for what differs from host to host."""
     if not place.node:
         return
+    to_do = f"Write them, with the settings of this host in the environment: asterisk-admin asterisk-conf {place.etc}"
+    if not place.etc.is_dir():
+        yield fault("Files", f"there is no folder {place.etc}", to_do)
+        return
     found = installed(place.etc)
     if found.missing:
-        yield fault(
-            "Files",
-            f"missing in {place.etc}: {listed(found.missing)}",
-            f"Write them, with the settings of this host in the environment: asterisk-admin asterisk-conf {place.etc}",
-        )
+        yield fault("Files", f"missing in {place.etc}: {listed(found.missing)}", to_do)
     other = sorted({*found.lost, *found.added})
     for name in other:
         lost, added = (list(dict.fromkeys(part.get(name, []))) for part in (found.lost, found.added))
@@ -140,7 +140,7 @@ def versions(place: Place) -> Iterator[Finding]:
         yield ok("Files", f"{count} in {place.etc}, all of this version")
 
 
-def closed(place: Place) -> Iterator[Finding]:
+def secrets(place: Place) -> Iterator[Finding]:
     """Those that hold secrets are readable to Asterisk and to nobody else."""
     if not place.node:
         return
@@ -190,7 +190,7 @@ def agreement(place: Place) -> Iterator[Finding]:
         yield ok("Agreement", "the agent's settings and Asterisk's files say the same")
 
 
-def media(place: Place) -> Iterator[Finding]:
+def media_ports(place: Place) -> Iterator[Finding]:
     """A call needs four ports for its media: two for each of its two legs."""
     if not place.node:
         return

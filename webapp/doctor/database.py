@@ -168,7 +168,7 @@ def clock(place: Place) -> Iterator[Finding]:
         yield ok("Clock of the database", "as this machine's")
 
 
-def safety(place: Place) -> Iterator[Finding]:
+def durability(place: Place) -> Iterator[Finding]:
     """What is committed outlives a power cut. (Databases to try things with may do without.)"""
     rows = place.ask(
         "SELECT name FROM pg_settings WHERE name IN ('fsync', 'full_page_writes', 'autovacuum') AND setting = 'off'"
@@ -196,7 +196,7 @@ def encoding(place: Place) -> Iterator[Finding]:
         yield ok("Encoding", name)
 
 
-def room(place: Place) -> Iterator[Finding]:
+def connections_and_leftovers(place: Place) -> Iterator[Finding]:
     """Connections left, transactions that never end, and what keeps old rows and logs for ever."""
     [(used, most)] = place.ask(
         "SELECT (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'), "

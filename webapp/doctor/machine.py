@@ -302,7 +302,13 @@ def journal(place: Place) -> Iterator[Finding]:
     if not place.node:
         return
     path, user = place.agent.asterisk_journal_path, place.agent_user
-    if not path.exists():
+    if not path.parent.is_dir():
+        yield fault(
+            "Journal",
+            f"there is no folder {path.parent}: Asterisk writes none",
+            f"Run: install -d -o {user} {path.parent}",
+        )
+    elif not path.exists():
         yield ok("Journal", f"{path}: no call has ended yet")
     elif not may(path, user, 4) or not may(path.parent, user, 5):
         yield fault(

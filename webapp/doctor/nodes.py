@@ -15,7 +15,7 @@ LATE_SECONDS = 60
 CLOCK_SECONDS = 2.0
 
 
-def alive(place: Place) -> Iterator[Finding]:
+def nodes_in_service(place: Place) -> Iterator[Finding]:
     """Each that is in service is there, and knows what was saved."""
     place.require("the database")
     states = [state for state in nodes.states() if state.enabled]
@@ -53,7 +53,7 @@ def alive(place: Place) -> Iterator[Finding]:
             yield ok(name, "up, and knows what was saved")
 
 
-def this_one(place: Place) -> Iterator[Finding]:
+def own_node(place: Place) -> Iterator[Finding]:
     """The node of this machine is in the books."""
     if not place.node:
         return
@@ -81,7 +81,7 @@ def clocks(place: Place) -> Iterator[Finding]:
             yield ok(f"Clock of {node}", "as the database's, by its last call records")
 
 
-def rows_proved(place: Place) -> Iterator[Finding]:
+def last_proof(place: Place) -> Iterator[Finding]:
     """The last proof that Asterisk has what is entered."""
     place.require("the database")
     last = proof.last()
@@ -98,7 +98,7 @@ def rows_proved(place: Place) -> Iterator[Finding]:
         yield ok("Proof", "nobody has had it proved lately; asterisk-admin check does it")
 
 
-def books(place: Place) -> Iterator[Finding]:
+def call_records(place: Place) -> Iterator[Finding]:
     """Every call of today and yesterday is stored, and every call has a price."""
     place.require("the database")
     days = completeness.days(2)

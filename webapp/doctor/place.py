@@ -159,9 +159,7 @@ def _settings(place: Place, part: str, kind: type[T], *files: Path) -> T | None:
 
 
 def _only_read(connection: Any, _record: object) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SET default_transaction_read_only = on; SET statement_timeout = '10s'")
-    connection.commit()
+    connection.set_session(readonly=True)
 
 
 def first_line(error: object) -> str:

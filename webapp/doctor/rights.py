@@ -42,7 +42,7 @@ def wanted_grants() -> set[str]:
     return wanted
 
 
-def role(place: Place) -> Iterator[Finding]:
+def role_asterisk(place: Place) -> Iterator[Finding]:
     """It is there and nobody special."""
     rows = place.ask(
         "SELECT rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls, rolcanlogin, "
@@ -111,7 +111,7 @@ def grants(place: Place) -> Iterator[Finding]:
         yield ok("Its grants", f"{len(wanted)}, exactly those of role.sql")
 
 
-def limits(place: Place) -> Iterator[Finding]:
+def time_limits(place: Place) -> Iterator[Finding]:
     """A query that hangs would hold up every call of a node."""
     rows = place.ask(
         "SELECT lower(setting) FROM pg_db_role_setting s, unnest(s.setconfig) AS setting "
@@ -145,7 +145,7 @@ def owner(place: Place) -> Iterator[Finding]:
         )
 
 
-def signing_in(place: Place) -> Iterator[Finding]:
+def asterisks_login(place: Place) -> Iterator[Finding]:
     """Asterisk's own name and password, from its own file: whether it gets in, and reads what extconfig.conf names."""
     if not place.node:
         return

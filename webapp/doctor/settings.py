@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 from sqlalchemy import make_url
 
@@ -14,7 +13,9 @@ from webapp.doctor.findings import Finding, fault, ok, unknown, warning
 from webapp.doctor.place import Place
 
 LEAST_CHARACTERS = 10  # Different ones in a key that nobody guesses.
-EXAMPLES = re.compile(r"PASSWORD|SECRET|CHANGE|EXAMPLE|TROQUE", re.IGNORECASE)
+EXAMPLES = re.compile(
+    r"((change|your|my|the|example|password|secret|senha|troque|key|me|this|here|please)\W*)+\d*", re.IGNORECASE
+)
 
 
 def complete(place: Place) -> Iterator[Finding]:
@@ -62,11 +63,11 @@ def secrets(place: Place) -> Iterator[Finding]:
     weak = []
     if place.web_settings:
         key = place.web_settings.secret_key.get_secret_value()
-        if len(set(key)) < LEAST_CHARACTERS or EXAMPLES.search(key):
+        if len(set(key)) < LEAST_CHARACTERS or EXAMPLES.fullmatch(key):
             weak.append(("SECRET_KEY", 'python3 -c "import secrets; print(secrets.token_urlsafe(48))"'))
     if place.agent_settings:
         secret = place.agent_settings.ami_secret.get_secret_value()
-        if len(secret) < 12 or len(set(secret)) < 6 or EXAMPLES.search(secret):
+        if len(secret) < 12 or len(set(secret)) < 6 or EXAMPLES.fullmatch(secret):
             weak.append(("AMI_SECRET", "openssl rand -hex 16"))
     if place.settings and (make_url(place.settings.database_url).password or "").upper() in ("PASSWORD", "POSTGRES"):
         weak.append(("the password in DATABASE_URL", "openssl rand -hex 16"))
@@ -118,20 +119,3 @@ def _database(settings: DatabaseSettings) -> tuple[str, int, str]:
     url = make_url(settings.database_url)
     host = url.host or str(url.query.get("host", "this machine"))
     return host, url.port or 5432, url.database or ""
-
-
-def paths(place: Place) -> Iterator[Finding]:
-    """The folders that the agent is told of are there."""
-    if not place.node:
-        return
-    agent = place.agent
-    for name, path in (
-        ("ASTERISK_SPOOL_PATH", agent.asterisk_spool_path),
-        ("ASTERISK_JOURNAL_PATH", agent.asterisk_journal_path.parent),
-    ):
-        if not Path(path).is_dir():
-            yield fault(
-                name.replace("_", " ").capitalize(),
-                f"there is no folder {path}",
-                f"Set {name} to where Asterisk has it, or make it: install -d -o {place.agent_user} {path}",
-            )
