@@ -9,6 +9,7 @@ import shutil
 import socket
 import stat
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from pydantic import SecretStr
 from deploy.embedded.process import free_port
 from webapp.asterisk import conf as asterisk_conf
 from webapp.config import AgentSettings, Settings
-from webapp.doctor import conf, machine, upkeep
+from webapp.doctor import conf, machine, upkeep, versions
 from webapp.doctor import settings as doctor_settings
 from webapp.doctor.checkup import Check, _alone
 from webapp.doctor.place import Place, has_setting
@@ -240,13 +241,13 @@ def test_behind_nginx(place: Place) -> None:
 def test_a_setting_may_be_in_the_environment_or_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AMI_SECRET", raising=False)
     file = tmp_path / "agent.env"
-    assert not has_setting("AMI_SECRET", [file])
+    assert not has_setting("AMI_SECRET", AgentSettings, file)
 
     file.write_text("AMI_SECRET=hush\n")
-    assert has_setting("AMI_SECRET", [file])
+    assert has_setting("AMI_SECRET", AgentSettings, file)
 
     monkeypatch.setenv("AMI_SECRET", "hush")
-    assert has_setting("AMI_SECRET", [])
+    assert has_setting("AMI_SECRET", AgentSettings, tmp_path / "none")
 
 
 # ---- ports
@@ -409,3 +410,17 @@ def test_a_certificate_that_ends(place: Place, certificate: Callable[[int], None
     for days, state in ((60, None), (5, "warning"), (-3, "fault")):
         certificate(days)
         assert [each for each, _ in wrong(upkeep.certificates, place)] == ([state] if state else [])
+
+
+# ---- packages
+
+
+def test_packages_that_are_not_those_of_setup_cfg(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert wrong(versions.packages, place) == []
+    there = metadata.version
+    monkeypatch.setattr(metadata, "version", lambda name: "0.1" if name == "flask" else there(name))
+
+    state, words = one(versions.packages, place)
+
+    assert state == "warning"
+    assert words.startswith("flask 0.1 (needs ")

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from dotenv import dotenv_values
 from pydantic import SecretStr
 from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError
@@ -99,14 +98,15 @@ class Place:
         return answer
 
 
-def has_setting(name: str, files: Sequence[Path]) -> bool:
+def has_setting(name: str, kind: type[DatabaseSettings], *files: Path) -> bool:
     """Whether somebody has given a setting a value, or may have, in a file that is closed to us."""
-    return bool(os.environ.get(name)) or any(_is_closed(file) or dotenv_values(file).get(name) for file in files)
-
-
-def _is_closed(file: Path) -> bool:
-    folder = file.absolute().parent
-    return folder.is_dir() and (not os.access(folder, os.X_OK) or (file.exists() and not os.access(file, os.R_OK)))
+    try:
+        config.load(kind, *files)
+    except config.SettingsError as error:
+        return f"{name}: is not set" not in str(error)
+    except OSError:
+        return True
+    return True
 
 
 @contextmanager
@@ -114,8 +114,8 @@ def looked_around(place: Place, web: bool | None, node: bool | None) -> Iterator
     """Fill in what answers, and be where stored things can be read. None: what is to run here, the settings tell."""
     logs.configure("ERROR")  # What the program warns of while we look is what we say ourselves.
     here, web_env, agent_env = place.env_files
-    place.node = has_setting("AMI_SECRET", [here, agent_env]) if node is None else node
-    place.web = (has_setting("SECRET_KEY", [here, web_env]) or not place.node) if web is None else web
+    place.node = has_setting("AMI_SECRET", AgentSettings, here, agent_env) if node is None else node
+    place.web = web if web is not None else has_setting("SECRET_KEY", Settings, here, web_env) or not place.node
     if place.web:
         place.web_settings = _settings(place, "settings of the web", Settings, here, web_env)
     if place.node:

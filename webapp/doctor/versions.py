@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from importlib import metadata
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from packaging.requirements import Requirement
-
 from schema import migrate
 from webapp.doctor.findings import Finding, fault, listed, ok, warning
 from webapp.doctor.place import Place
@@ -29,7 +27,7 @@ def python(_: Place) -> Iterator[Finding]:
 def packages(_: Place) -> Iterator[Finding]:
     """Each of our packages in the version that setup.cfg names."""
     try:
-        pinned = [Requirement(line) for line in metadata.requires("asterisk-admin") or []]
+        lines = metadata.requires("asterisk-admin") or []
     except metadata.PackageNotFoundError:
         yield warning(
             "Python packages",
@@ -37,15 +35,9 @@ def packages(_: Place) -> Iterator[Finding]:
             "Install it: pip install --constraint constraints.txt .",
         )
         return
-    others = []
-    needed = [requirement for requirement in pinned if not requirement.marker or requirement.marker.evaluate()]
-    for requirement in needed:
-        try:
-            there = metadata.version(requirement.name)
-        except metadata.PackageNotFoundError:
-            there = "missing"
-        if there == "missing" or not requirement.specifier.contains(there, prereleases=True):
-            others.append(f"{requirement.name} {there} (needs {str(requirement.specifier).removeprefix('==')})")
+    needed = dict(line.split("==", 1) for line in lines if "extra ==" not in line)
+    there = {name: _version(name) for name in needed}
+    others = [f"{name} {there[name]} (needs {version})" for name, version in needed.items() if there[name] != version]
     if others:
         yield warning(
             "Python packages",
@@ -54,6 +46,13 @@ def packages(_: Place) -> Iterator[Finding]:
         )
     else:
         yield ok("Python packages", f"{len(needed)}, all as setup.cfg names them")
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "missing"
 
 
 def postgresql(place: Place) -> Iterator[Finding]:
