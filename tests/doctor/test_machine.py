@@ -20,8 +20,9 @@ from cryptography.x509.oid import NameOID
 from pydantic import SecretStr
 
 from deploy.embedded.process import free_port
+from tests.calls.exchange import settings
 from webapp.asterisk import conf as asterisk_conf
-from webapp.config import AgentSettings, Settings
+from webapp.config import AgentSettings
 from webapp.doctor import conf, machine, upkeep, versions
 from webapp.doctor import settings as doctor_settings
 from webapp.doctor.checkup import Check, _alone
@@ -62,7 +63,7 @@ def place(tmp_path: Path) -> Place:
         nginx=tmp_path / "nginx",
         web=True,
         node=True,
-        web_settings=Settings(database_url=DATABASE, secret_key=key, _env_file=None),
+        web_settings=settings(DATABASE).model_copy(update={"secret_key": key}),
         agent_settings=AgentSettings(
             database_url=DATABASE,
             node="pbx1",
@@ -206,7 +207,7 @@ def test_settings_that_everybody_may_read(place: Place) -> None:
 
 def test_secrets_of_an_example(place: Place) -> None:
     assert place.agent_settings
-    place.web_settings = Settings(database_url=DATABASE, secret_key=SecretStr("x" * 40), _env_file=None)
+    place.web_settings = settings(DATABASE).model_copy(update={"secret_key": SecretStr("x" * 40)})
     place.agent_settings.ami_secret = SecretStr("Change-Me-Please")
 
     assert [found for _, found in wrong(doctor_settings.secrets, place)] == [

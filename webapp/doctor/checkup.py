@@ -110,6 +110,8 @@ def _reason(error: Exception) -> str:
         return f"Asterisk says: {first_line(error)}"
     if isinstance(error, AmiDown):
         return f"Asterisk does not answer: {error}"
+    if isinstance(error, PermissionError):
+        return f"{error.filename} may not be read by you; run this as root"
     if isinstance(error, OSError):
         return f"{error.filename or 'a file'}: {error.strerror or error}"
     frame = traceback.extract_tb(error.__traceback__)[-1]

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from functools import cache
 
 from schema import migrate
-from webapp import models as models  # Imported so that Base knows all tables.
 from webapp.agent.journal import FIELDS
 from webapp.asterisk import conf
 from webapp.asterisk.rows import TABLES
@@ -18,7 +17,6 @@ from webapp.ext import Base
 
 SLOW_MS = 20.0  # Every call waits for a few answers.
 CLOCK_SECONDS = 2.0
-MIGRATE = "Run: asterisk-admin migrate"
 
 _FUNCTION = re.compile(r"CREATE OR REPLACE FUNCTION (\w+\.\w+)\((.*?)AS \$\$(.*?)\$\$", re.DOTALL)
 _TRIGGER = re.compile(r"CREATE OR REPLACE TRIGGER (\w+)\s.*?\sON (\w+\.\w+)", re.DOTALL)
@@ -70,9 +68,9 @@ def functions(place: Place) -> Iterator[Finding]:
     missing = sorted({each[0] for each in wanted} - {each[0] for each in there})
     changed = sorted({each[0] for each in wanted - there} - set(missing))
     if missing:
-        yield fault("Functions", f"missing: {listed(missing)}", MIGRATE)
+        yield fault("Functions", f"missing: {listed(missing)}", place.migrate)
     if changed:
-        yield fault("Functions", f"not those of this version: {listed(changed)}", MIGRATE)
+        yield fault("Functions", f"not those of this version: {listed(changed)}", place.migrate)
     if not missing and not changed:
         yield ok("Functions", f"{len(wanted)}, all of this version")
 
@@ -90,13 +88,13 @@ def triggers_and_views(place: Place) -> Iterator[Finding]:
     missing = [name for name in wanted if name not in on] + sorted(set(_VIEW.findall(_sql())) - views)
     off = [name for name in wanted if on.get(name) is False]
     if missing:
-        yield fault("Triggers", f"missing: {listed(missing)}", MIGRATE)
+        yield fault("Triggers", f"missing: {listed(missing)}", place.migrate)
     for name in off:
         trigger, _, table = name.partition(" on ")
         yield fault(
             "Triggers",
             f"switched off: {name}",
-            f'Run: psql "$DATABASE_URL" -c "ALTER TABLE {table} ENABLE TRIGGER {trigger}"',
+            place.psql(f"ALTER TABLE {table} ENABLE TRIGGER {trigger}"),
         )
     if not missing and not off:
         yield ok("Triggers", f"{len(wanted)}, all on")
@@ -144,8 +142,8 @@ def partitions(place: Place) -> Iterator[Finding]:
         yield warning(
             "Partitions",
             f"missing: {listed(missing)}; their rows go to the default partition, and nothing is lost",
-            "Start an agent, which makes them every hour (systemctl start asterisk-admin-agent), or run: "
-            'psql "$DATABASE_URL" -c "SELECT public.keep_partitions()"',
+            "Start an agent, which makes them every hour (systemctl start asterisk-admin-agent). "
+            + place.psql("SELECT public.keep_partitions()"),
         )
     else:
         yield ok("Partitions", "of this month and the next, of today and tomorrow")
@@ -219,25 +217,22 @@ def connections_and_leftovers(place: Place) -> Iterator[Finding]:
         yield warning(
             "Transactions",
             f"{counted(idle + prepared, 'has', 'have')} been open for more than 10 minutes: tables grow meanwhile",
-            'See whose it is: psql "$DATABASE_URL" -c \'SELECT pid, application_name, xact_start FROM pg_stat_activity '
-            "ORDER BY xact_start'",
+            place.psql("SELECT pid, application_name, xact_start FROM pg_stat_activity ORDER BY xact_start"),
         )
     slots = [row[0] for row in place.ask("SELECT slot_name FROM pg_replication_slots WHERE NOT active")]
     if slots:
         yield warning(
             "Replication",
             f"nobody reads from {listed(slots)}, for which the log is kept until the disk is full",
-            f'Start that replica, or run: psql "$DATABASE_URL" -c "SELECT pg_drop_replication_slot(\'{slots[0]}\')"',
+            "Start that replica, or drop its slot. " + place.psql(f"SELECT pg_drop_replication_slot('{slots[0]}')"),
         )
     [(age,)] = place.ask("SELECT age(datfrozenxid) FROM pg_database WHERE datname = current_database()")
     if age > 1_000_000_000:
         yield warning(
             "Vacuum",
             f"{age:,} transactions have not been tidied up; at 2 100 000 000 the database stops",
-            'Run at night: psql "$DATABASE_URL" -c "VACUUM (FREEZE)"',
+            "Do it at night. " + place.psql("VACUUM (FREEZE)"),
         )
     broken = [row[0] for row in place.ask("SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid")]
     if broken:
-        yield warning(
-            "Indexes", f"unfinished: {listed(broken)}", f'Run: psql "$DATABASE_URL" -c "REINDEX INDEX {broken[0]}"'
-        )
+        yield warning("Indexes", f"unfinished: {listed(broken)}", place.psql(f"REINDEX INDEX {broken[0]}"))

@@ -164,15 +164,6 @@ def closed_ports(place: Place) -> Iterator[Finding]:
                     "systemctl restart postgresql",
                 )
             )
-    if place.in_production and place.web_settings and place.web_settings.proxies:
-        wanted.append(
-            (
-                "the web",
-                8000,
-                warning,
-                "Only nginx should reach it: start gunicorn with --bind 127.0.0.1:8000",
-            )
-        )
     for name, port, say, to_do in wanted:
         public = sorted(
             {each.address for each in there if each.is_public and (each.protocol, each.port) == ("tcp", port)}

@@ -5,25 +5,27 @@ from __future__ import annotations
 import asyncio
 import os
 import pwd
-import secrets
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import SecretStr
-from sqlalchemy import event, text
+from flask import Flask
+from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError
 
-from webapp import config, create_app, logs
+from webapp import config, logs, pages
+from webapp import models as models  # Imported so that what is stored is known.
 from webapp.agent.ami import Ami, AmiDown, AmiError, State
 from webapp.config import AgentSettings, DatabaseSettings, Settings
 from webapp.doctor.findings import NotLooked
-from webapp.ext import db
+from webapp.ext import babel, db
 
 T = TypeVar("T", bound=DatabaseSettings)
 
+ONLY_READ = "-c default_transaction_read_only=on -c statement_timeout=10s -c lock_timeout=2s -c jit=off"
 AMI_SECONDS = 10.0
 # What Asterisk is asked, in its console's words.
 COMMANDS = (
@@ -79,6 +81,28 @@ class Place:
         names = {entry.pw_name for entry in pwd.getpwall()}
         return "asterisk" if self.in_production and "asterisk" in names else pwd.getpwuid(os.geteuid()).pw_name
 
+    @property
+    def command(self) -> str:
+        """How this program is called by root, past what gives its rights up (which may not read all of this)."""
+        return str(Path(sys.executable).with_name("asterisk-admin")) if self.in_production else "asterisk-admin"
+
+    def psql(self, statement: str) -> str:
+        """What to type to have a statement carried out. Of an installation for good PostgreSQL's own user does it."""
+        if self.in_production and self.settings:
+            return f'Run: sudo -u postgres psql {make_url(self.settings.database_url).database} -c "{statement}"'
+        return f'Run: psql "$DATABASE_URL" -c "{statement}"'
+
+    @property
+    def migrate(self) -> str:
+        """What to type to have functions and rights made anew, for which the owner needs a right for a moment."""
+        if not (self.in_production and self.settings):
+            return "Run: asterisk-admin migrate"
+        owner = make_url(self.settings.database_url).username
+        return (
+            f'Run: sudo -u postgres psql -c "ALTER ROLE {owner} CREATEROLE"; asterisk-admin migrate; '
+            f'sudo -u postgres psql -c "ALTER ROLE {owner} NOCREATEROLE"'
+        )
+
     def ask(self, statement: str, **values: Any) -> Sequence[Any]:
         """The rows of one of our fixed statements."""
         self.require("the database")
@@ -133,12 +157,17 @@ def connected(place: Place) -> Iterator[None]:
         place.troubles["the database"] = "the settings do not say where it is"
         yield
         return
-    # The key signs nothing here, and no other setting matters, right or wrong.
-    key = SecretStr(secrets.token_hex(32))
-    url = place.settings.database_url
-    app = create_app(Settings.model_construct(database_url=url, secret_key=key, log_level="ERROR"))
+    app = Flask("doctor")
+    app.config.update(
+        SQLALCHEMY_DATABASE_URI=place.settings.database_url,
+        SQLALCHEMY_ENGINE_OPTIONS={
+            "hide_parameters": True,
+            "connect_args": {"application_name": "doctor", "connect_timeout": 5, "options": ONLY_READ},
+        },
+    )
+    db.init_app(app)
+    babel.init_app(app, timezone_selector=pages.time_zone)
     with app.app_context():
-        event.listen(db.engine, "connect", _only_read)
         try:
             db.session.execute(text("SELECT 1"))
         except DBAPIError as error:
@@ -156,10 +185,6 @@ def _settings(place: Place, part: str, kind: type[T], *files: Path) -> T | None:
     except (config.SettingsError, OSError) as error:
         place.troubles[part] = str(error)
         return None
-
-
-def _only_read(connection: Any, _record: object) -> None:
-    connection.set_session(readonly=True)
 
 
 def first_line(error: object) -> str:

@@ -11,10 +11,8 @@ from psycopg2 import sql
 
 from schema import migrate
 from webapp.doctor import conf
-from webapp.doctor.findings import Finding, NotLooked, fault, listed, ok
+from webapp.doctor.findings import Finding, NotLooked, fault, listed, ok, warning
 from webapp.doctor.place import Place, first_line
-
-MIGRATE = "Run: asterisk-admin migrate"
 
 # Grants are compared as texts such as "INSERT (dialed) on asterisk.call_requests".
 _GRANT = re.compile(r"GRANT\s+([^;]+?)\s+ON\s+(SCHEMA\s|SEQUENCE\s|TABLE\s)?([^;]+?)\s+TO\s+asterisk;")
@@ -51,32 +49,36 @@ def role_asterisk(place: Place) -> Iterator[Finding]:
         "FROM pg_roles r WHERE rolname = 'asterisk'"
     )
     if not rows:
-        yield fault("Role asterisk", "it is not there, so Asterisk cannot read anything", MIGRATE)
+        yield fault("Role asterisk", "it is not there, so Asterisk cannot read anything", place.migrate)
         return
     [(special, may_sign_in, groups, owns)] = rows
     if special:
         yield fault(
             "Role asterisk",
             "it may do more than read and store calls",
-            'Run: psql "$DATABASE_URL" -c "ALTER ROLE asterisk NOSUPERUSER NOCREATEROLE NOCREATEDB NOREPLICATION '
-            'NOBYPASSRLS"',
+            place.psql("ALTER ROLE asterisk NOSUPERUSER NOCREATEROLE NOCREATEDB NOREPLICATION NOBYPASSRLS"),
         )
     if groups:
         yield fault(
             "Role asterisk",
             f"it has the rights of {listed(groups)}, too",
-            f'Run: psql "$DATABASE_URL" -c "REVOKE {groups[0]} FROM asterisk"',
+            place.psql(f"REVOKE {groups[0]} FROM asterisk"),
         )
     if owns:
         yield fault(
             "Role asterisk",
             "tables belong to it, which it may change",
-            'Run: psql "$DATABASE_URL" -c "REASSIGN OWNED BY asterisk TO CURRENT_USER"',
+            place.psql(f"REASSIGN OWNED BY asterisk TO {_owner(place)}"),
         )
     if not may_sign_in:
-        yield fault("Role asterisk", "it may not sign in", 'Run: psql "$DATABASE_URL" -c "ALTER ROLE asterisk LOGIN"')
+        yield fault("Role asterisk", "it may not sign in", place.psql("ALTER ROLE asterisk LOGIN"))
     if not (special or groups or owns) and may_sign_in:
         yield ok("Role asterisk", "nobody special")
+
+
+def _owner(place: Place) -> str:
+    [(name,)] = place.ask("SELECT current_user::text")
+    return str(name)
 
 
 def grants(place: Place) -> Iterator[Finding]:
@@ -100,12 +102,12 @@ def grants(place: Place) -> Iterator[Finding]:
     there, wanted = {row[0] for row in rows}, wanted_grants()
     missing, more = sorted(wanted - there), sorted(there - wanted)
     if missing:
-        yield fault("Its grants", f"missing: {listed(missing)}; calls or call records fail", MIGRATE)
+        yield fault("Its grants", f"missing: {listed(missing)}; calls or call records fail", place.migrate)
     if more:
         yield fault(
             "Its grants",
             f"more than it needs: {listed(more)}",
-            f'Run: psql "$DATABASE_URL" -c "REVOKE {more[0].replace(" on ", " ON ", 1)} FROM asterisk, PUBLIC"',
+            place.psql(f"REVOKE {more[0].replace(' on ', ' ON ', 1)} FROM asterisk, PUBLIC"),
         )
     if not missing and not more:
         yield ok("Its grants", f"{len(wanted)}, exactly those of role.sql")
@@ -122,26 +124,34 @@ def time_limits(place: Place) -> Iterator[Finding]:
     missing = sorted(f"{name} = {value}" for name, value in _SETTING.findall(_role_sql()))
     missing = [each for each in missing if each.lower().replace(" = ", "=") not in there]
     if missing:
-        yield fault("Its limits", f"not set in this database: {listed(missing)}", MIGRATE)
+        yield fault("Its limits", f"not set in this database: {listed(missing)}", place.migrate)
     else:
         yield ok("Its limits", "time limits and search_path as in role.sql")
 
 
 def owner(place: Place) -> Iterator[Finding]:
     """Who finds a hole in the web must not rule the database server."""
-    [(name, is_super)] = place.ask("SELECT rolname, rolsuper FROM pg_roles WHERE rolname = current_user")
+    [(name, is_super, may_make_roles)] = place.ask(
+        "SELECT rolname, rolsuper, rolcreaterole FROM pg_roles WHERE rolname = current_user"
+    )
     if is_super:
         yield fault(
             "Owner",
             f"{name}, whom the web uses, is a superuser",
-            f'Run as postgres: psql -c "ALTER ROLE {name} NOSUPERUSER CREATEROLE"',
+            f'Run: sudo -u postgres psql -c "ALTER ROLE {name} NOSUPERUSER"',
+        )
+    elif may_make_roles and place.in_production:
+        yield warning(
+            "Owner",
+            f"{name}, whom the web uses, may make roles, which only a migration needs",
+            f'Run: sudo -u postgres psql -c "ALTER ROLE {name} NOCREATEROLE"',
         )
     else:
         yield ok("Owner", f"{name} is no superuser")
     [(may_make,)] = place.ask("SELECT has_schema_privilege('public', 'public', 'CREATE')")
     if may_make:
         yield fault(
-            "Schema public", "everybody may make tables and functions in it, which ours would then use", MIGRATE
+            "Schema public", "everybody may make tables and functions in it, which ours would then use", place.migrate
         )
 
 
@@ -183,6 +193,6 @@ def asterisks_login(place: Place) -> Iterator[Finding]:
     finally:
         connection.close()
     if unread:
-        yield fault("Asterisk's login", f"it cannot read {listed(unread)}, named in extconfig.conf", MIGRATE)
+        yield fault("Asterisk's login", f"it cannot read {listed(unread)}, named in extconfig.conf", place.migrate)
     else:
         yield ok("Asterisk's login", "signs in, and reads what extconfig.conf names")

@@ -32,7 +32,7 @@ def complete(place: Place) -> Iterator[Finding]:
             continue
         reason = place.troubles[part]
         if "Permission denied" in reason:
-            yield unknown(name, "they may not be read by you", "Run this as root: sudo asterisk-admin doctor")
+            yield unknown(name, "they may not be read by you", f"Run as root: {place.command} doctor")
         else:
             yield fault(
                 name, reason, f"Set it in the environment or in {_file(place, part)}; .env.example explains it."
@@ -48,7 +48,7 @@ def _file(place: Place, part: str) -> str:
 
 def files(place: Place) -> Iterator[Finding]:
     """They hold passwords: nobody else may read them."""
-    there = [path for path in place.env_files if os.path.lexists(path)]
+    there = [path for path in (place.env_files[0], *place.settings_folder.glob("*.env")) if os.path.lexists(path)]
     open_to_all = [path for path in there if path.stat().st_mode & 0o007]
     for path in open_to_all:
         yield fault(

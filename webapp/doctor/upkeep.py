@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import re
 import shutil
 import subprocess
@@ -23,7 +24,9 @@ def units(place: Place) -> Iterator[Finding]:
     """Each is started, and would be after a restart of the machine."""
     if not place.in_production or not Path("/run/systemd/system").is_dir():
         return
-    names = ["asterisk-admin-web.service", "asterisk-admin-backup.timer"] if place.web else []
+    names = (
+        ["asterisk-admin-web.socket", "asterisk-admin-web.service", "asterisk-admin-backup.timer"] if place.web else []
+    )
     names += ["asterisk.service", "asterisk-admin-agent.service"] if place.node else []
     for name in names:
         active, enabled = (_systemctl(question, name) for question in ("is-active", "is-enabled"))
@@ -58,7 +61,9 @@ def backup(place: Place) -> Iterator[Finding]:
     if not place.backups.is_dir():
         yield fault("Backup", f"there is no folder {place.backups}", to_do)
         return
-    files = [path for path in place.backups.rglob("*") if path.is_file()]
+    if not os.access(place.backups, os.R_OK | os.X_OK):
+        raise NotLooked(f"{place.backups} may not be read by you; run this as root")
+    files = list(place.backups.rglob("*.dump"))
     if not files:
         yield fault("Backup", f"there is none in {place.backups}", to_do)
         return
@@ -69,7 +74,7 @@ def backup(place: Place) -> Iterator[Finding]:
     elif days > BACKUP_DAYS:
         yield fault("Backup", f"the newest is {days:.0f} days old: {newest}", to_do)
     else:
-        yield ok("Backup", f"{newest.name}, {days * 24:.0f} hours old")
+        yield ok("Backup", f"{newest.relative_to(place.backups)}, {days * 24:.0f} hours old")
 
 
 def certificates(place: Place) -> Iterator[Finding]:
@@ -95,7 +100,8 @@ def certificates(place: Place) -> Iterator[Finding]:
         elif days < CERTIFICATE_DAYS:
             yield warning("Certificate", f"{path} expires in {days} days", to_do)
         else:
-            yield ok("Certificate", f"good for {days} days")
+            by_itself = certificate.issuer == certificate.subject
+            yield ok("Certificate", f"good for {days} days{', made here: browsers warn of it' if by_itself else ''}")
 
 
 def time_server(place: Place) -> Iterator[Finding]:

@@ -95,9 +95,7 @@ def migrations(place: Place) -> Iterator[Finding]:
             "Run the program of the version that migrated it; another one does harm.",
         )
     else:
-        yield fault(
-            "Migrations", f"the database is at {at}, this program needs {newest}", "Run: asterisk-admin migrate"
-        )
+        yield fault("Migrations", f"the database is at {at}, this program needs {newest}", place.migrate)
 
 
 def time_zones(place: Place) -> Iterator[Finding]:
