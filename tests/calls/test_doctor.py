@@ -60,6 +60,7 @@ def test_the_doctor(carrier: Carrier, asterisk: Asterisk, agent: AgentProcess, t
         "Call files",
         "Call records",
         "Closed ports",
+        "Dialplan",
         "Files",
         "Its account",
         "Its grants",
@@ -75,6 +76,8 @@ def test_the_doctor(carrier: Carrier, asterisk: Asterisk, agent: AgentProcess, t
     # One by one, and what was broken is mended.
     (etc / "manager.conf").chmod(0o644)
     (etc / "rtp.conf").write_text((etc / "rtp.conf").read_text().replace("strictrtp = yes", "strictrtp = no"))
+    dialplan = (etc / "extensions.conf").read_text()
+    (etc / "extensions.conf").write_text(dialplan.replace("Hangup(${EXTEN})", "Hangup(34)"))
     asterisk.rx("module unload func_timeout.so")
     carry_out("REVOKE SELECT ON asterisk.ps_domain_aliases FROM asterisk")
     carry_out("INSERT INTO nodes (name, seen_at) VALUES ('pbx9', now() - interval '1 hour')")
@@ -83,6 +86,7 @@ def test_the_doctor(carrier: Carrier, asterisk: Asterisk, agent: AgentProcess, t
     finally:
         (etc / "manager.conf").chmod(0o600)
         (etc / "rtp.conf").write_text((etc / "rtp.conf").read_text().replace("strictrtp = no", "strictrtp = yes"))
+        (etc / "extensions.conf").write_text(dialplan)
         asterisk.rx("module load func_timeout.so")
         carry_out("GRANT SELECT ON asterisk.ps_domain_aliases TO asterisk")
         carry_out("DELETE FROM nodes WHERE name = 'pbx9'")
@@ -90,6 +94,8 @@ def test_the_doctor(carrier: Carrier, asterisk: Asterisk, agent: AgentProcess, t
     said = {(each["what"], each["found"]) for each in found["fault"]}
     assert said >= {
         ("manager.conf", "holds a secret, and everybody on this machine may read it"),
+        ("Dialplan", f"Asterisk runs another one than that of {etc}/extensions.conf"),
+        ("extensions.conf", "differs from this version's in [refuse]"),
         ("Modules", "do not run: func_timeout.so"),
         ("Its grants", "missing: SELECT on asterisk.ps_domain_aliases; calls or call records fail"),
         ("Node", "Asterisk calls itself pbx1, the agent calls it pbx2"),

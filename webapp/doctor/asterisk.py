@@ -11,6 +11,9 @@ from webapp.doctor.place import Place
 
 _MODULE = re.compile(r"^(\S+\.so) .*\d+ +(Running|Not Running) ", re.MULTILINE)
 _QUEUE = re.compile(r"^(\S+)\s+\d+\s+(\d+)\s+(\d+)\s+\d+\s+(\d+)\s+\d+\s+\d+\s*$", re.MULTILINE)
+# A step as the console shows it, with its line in the file; and as it is written there.
+_STEP = re.compile(r"\d+\. (.*?) +\[extensions\.conf:(\d+)\]\s*$", re.MULTILINE)
+_WRITTEN_STEP = re.compile(r"\s*(?:exten\s*=>[^,]*,|same\s*=>\s*)\s*(?:n|\d+)(?:\([\w-]+\))?\s*,(.*)")
 LOADED_BY_AGENT = "cdr_pgsql.so"
 # Open files beside those of media: connections, logs, sounds.
 OTHER_FILES = 500
@@ -19,14 +22,13 @@ OTHER_FILES = 500
 def manager_interface(place: Place) -> Iterator[Finding]:
     if not place.node:
         return
+    agent = place.agent
     if reason := place.troubles.get("Asterisk"):
-        agent = place.agent_settings
-        where = f" at {agent.ami_host}:{agent.ami_port}" if agent else ""
         if "refuses" in reason:
             to_do = f"Set AMI_SECRET to the secret in {place.etc}/manager.conf."
         else:
             to_do = "Look whether Asterisk runs (systemctl status asterisk) and at AMI_PORT."
-        yield fault("Manager interface", f"not reached{where}: {reason}", to_do)
+        yield fault("Manager interface", f"not reached at {agent.ami_host}:{agent.ami_port}: {reason}", to_do)
         return
     yield ok("Manager interface", "reached")
 
@@ -103,6 +105,26 @@ def modules(place: Place) -> Iterator[Finding]:
         )
     if not missing and not more:
         yield ok("Modules", f"{len(wanted)} run, and no others")
+
+
+def dialplan(place: Place) -> Iterator[Finding]:
+    """The steps that run are those of the file: after an upgrade somebody may have forgotten to have it read."""
+    if not place.node:
+        return
+    shown = _STEP.findall(place.said("dialplan show"))
+    running = [step for _, step in sorted((int(line), step) for step, line in shown)]
+    written = []
+    for line in (place.etc / "extensions.conf").read_text().splitlines():
+        if found := _WRITTEN_STEP.match(line):
+            written.append(found[1].rstrip())
+    if running != written:
+        yield fault(
+            "Dialplan",
+            f"Asterisk runs another one than that of {place.etc}/extensions.conf",
+            "Have it read, which disturbs no call: asterisk -rx 'dialplan reload'",
+        )
+    else:
+        yield ok("Dialplan", f"that of the file, {len(running)} steps")
 
 
 def realtime(place: Place) -> Iterator[Finding]:

@@ -50,7 +50,7 @@ CHECKS: dict[str, tuple[Check, ...]] = {
         rights.grants,
         rights.time_limits,
         rights.owner,
-        rights.asterisks_login,
+        rights.login_of_asterisk,
     ),
     "Asterisk's files": (conf.files, conf.secrets, conf.agreement, conf.media_ports),
     "Asterisk": (
@@ -58,6 +58,7 @@ CHECKS: dict[str, tuple[Check, ...]] = {
         asterisk.name_of_node,
         asterisk.manager_account,
         asterisk.modules,
+        asterisk.dialplan,
         asterisk.realtime,
         asterisk.storing_call_records,
         asterisk.caches,

@@ -17,7 +17,7 @@ CLOCK_SECONDS = 2.0
 
 def nodes_in_service(place: Place) -> Iterator[Finding]:
     """Each that is in service is there, and knows what was saved."""
-    place.require("the database")
+    place.require_database()
     states = [state for state in nodes.states() if state.enabled]
     if not states:
         yield fault("Nodes", "no Asterisk server is in service", "Start an agent: systemctl start asterisk-admin-agent")
@@ -83,7 +83,7 @@ def clocks(place: Place) -> Iterator[Finding]:
 
 def last_proof(place: Place) -> Iterator[Finding]:
     """The last proof that Asterisk has what is entered."""
-    place.require("the database")
+    place.require_database()
     last = proof.last()
     if last.state == "different":
         yield fault(
@@ -100,7 +100,7 @@ def last_proof(place: Place) -> Iterator[Finding]:
 
 def call_records(place: Place) -> Iterator[Finding]:
     """Every call of today and yesterday is stored, and every call has a price."""
-    place.require("the database")
+    place.require_database()
     days = completeness.days(2)
     for day in days:
         if day.state in ("lost", "unreadable"):

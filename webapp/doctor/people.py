@@ -20,7 +20,7 @@ DEFAULTS = ("admin", "password")
 
 def administrators(place: Place) -> Iterator[Finding]:
     """There is one, and nobody guesses a password."""
-    place.require("the database")
+    place.require_database()
     query = select(User).where(User.role == "admin", User.enabled).order_by(User.username)
     admins = db.session.scalars(query.limit(MOST)).all()
     if not admins:
@@ -46,7 +46,7 @@ def demonstration(place: Place) -> Iterator[Finding]:
     """It has no place among customers."""
     if not place.in_production:
         return
-    place.require("the database")
+    place.require_database()
     if db.session.scalar(select(Customer.id).where(Customer.code == CUSTOMER)):
         yield warning(
             "Demonstration",

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from flask import Flask
 from sqlalchemy import make_url, text
@@ -34,6 +34,7 @@ COMMANDS = (
     "module show",
     "rtp show settings",
     "core show taskprocessors",
+    "dialplan show",
     "cdr show pgsql status",
     "realtime load canary id 1",
     *(f"sorcery memory cache show {cache}" for cache in ("endpoint", "aor", "auth", "identify")),
@@ -72,7 +73,7 @@ class Place:
     @property
     def agent(self) -> AgentSettings:
         if self.agent_settings is None:
-            raise NotLooked("the settings of the agent are not right")
+            raise NotLooked("the settings of the agent are not known")
         return self.agent_settings
 
     @property
@@ -105,17 +106,18 @@ class Place:
 
     def ask(self, statement: str, **values: Any) -> Sequence[Any]:
         """The rows of one of our fixed statements."""
-        self.require("the database")
+        self.require_database()
         return db.session.execute(text(statement), values).all()
 
-    def require(self, part: Literal["the database", "Asterisk"]) -> None:
+    def require_database(self) -> None:
         """What is wrong with it, one check has said already."""
-        if part in self.troubles:
-            raise NotLooked(f"{part} does not answer")
+        if "the database" in self.troubles:
+            raise NotLooked("the database does not answer")
 
     def said(self, command: str) -> str:
         """What Asterisk answered to a command."""
-        self.require("Asterisk")
+        if self.agent and "Asterisk" in self.troubles:
+            raise NotLooked("Asterisk does not answer")
         answer = self.answers[command]
         if isinstance(answer, Exception):
             raise answer
@@ -194,7 +196,6 @@ def first_line(error: object) -> str:
 def _ask_asterisk(place: Place) -> None:
     """Ask Asterisk everything at once, for a link to it lives no longer than a loop."""
     if place.agent_settings is None:
-        place.troubles["Asterisk"] = "the settings of the agent are not right"
         return
     try:
         place.answers = asyncio.run(_answers(place.agent_settings))

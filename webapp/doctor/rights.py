@@ -155,7 +155,7 @@ def owner(place: Place) -> Iterator[Finding]:
         )
 
 
-def asterisks_login(place: Place) -> Iterator[Finding]:
+def login_of_asterisk(place: Place) -> Iterator[Finding]:
     """Asterisk's own name and password, from its own file: whether it gets in, and reads what extconfig.conf names."""
     if not place.node:
         return

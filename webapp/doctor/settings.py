@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from sqlalchemy import make_url
 
 from webapp.config import DatabaseSettings
-from webapp.doctor.findings import Finding, fault, ok, unknown, warning
+from webapp.doctor.findings import Finding, counted, fault, ok, unknown, warning
 from webapp.doctor.place import Place
 
 LEAST_CHARACTERS = 10  # Different ones in a key that nobody guesses.
@@ -97,7 +97,7 @@ def reverse_proxy(place: Place) -> Iterator[Finding]:
             f"Set HTTPS=true in {web_env} and run: systemctl restart asterisk-admin-web",
         )
     if https and (proxies or not behind_nginx):
-        yield ok("Encryption", f"HTTPS, behind {proxies} reverse proxies")
+        yield ok("Encryption", f"HTTPS, behind {counted(proxies, 'reverse proxy', 'reverse proxies')}")
 
 
 def same_database(place: Place) -> Iterator[Finding]:
