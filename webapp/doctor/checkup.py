@@ -77,7 +77,14 @@ CHECKS: dict[str, tuple[Check, ...]] = {
         upkeep.time_server,
     ),
     "Nodes and books": (nodes.nodes_in_service, nodes.own_node, nodes.clocks, nodes.last_proof, nodes.call_records),
-    "Upkeep": (upkeep.units, upkeep.backup, upkeep.certificates, people.administrators, people.demonstration),
+    "Upkeep": (
+        upkeep.units,
+        upkeep.asterisk_process,
+        upkeep.backup,
+        upkeep.certificates,
+        people.administrators,
+        people.demonstration,
+    ),
 }
 
 

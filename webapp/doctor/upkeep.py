@@ -53,6 +53,29 @@ def _output(program: str, *arguments: str) -> str:
     return done.stdout.strip()
 
 
+def asterisk_process(place: Place) -> Iterator[Finding]:
+    """It does not wait for ever for a database that is not there, and has no rights to lose."""
+    if not (place.in_production and place.node and Path("/run/systemd/system").is_dir()):
+        return
+    number = _output("systemctl", "show", "--property=MainPID", "--value", "asterisk.service")
+    if number in ("", "0"):
+        return  # That it does not run is said of the units.
+    if b"PGCONNECT_TIMEOUT=" not in (place.proc / number / "environ").read_bytes():
+        yield fault(
+            "Asterisk's patience",
+            "it waits for minutes for a database server that is gone, and all calls with it",
+            "Add Environment=PGCONNECT_TIMEOUT=2 below [Service]: systemctl edit asterisk; restart it when no call is up.",
+        )
+    else:
+        yield ok("Asterisk's patience", "it does not wait long for the database")
+    if (place.proc / number).stat().st_uid == 0:
+        yield warning(
+            "Asterisk's user",
+            "it runs as root: whoever takes it over has the machine",
+            "Add User=asterisk below [Service]: systemctl edit asterisk; its files must belong to that user.",
+        )
+
+
 def backup(place: Place) -> Iterator[Finding]:
     """The newest is not old, and not empty."""
     if not (place.in_production and place.web):
