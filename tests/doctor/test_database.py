@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, make_url, text
 
 from webapp.accounts.models import User
-from webapp.doctor import checkup, nodes, people, rights, versions
+from webapp.doctor import checkup, machine, nodes, people, rights, versions
 from webapp.doctor import database as doctor_database
 from webapp.doctor.checkup import CHECKS, Check
 from webapp.doctor.findings import Finding, ok
@@ -270,3 +270,18 @@ def test_a_mistake_of_the_doctors_own_is_said(place: Place) -> None:
     assert second.state == "unknown"
     assert "KeyError in test_database.py" in second.found
     assert "secret" not in second.found
+
+
+def test_postgresql_is_open_to_other_servers_only_if_there_are_any(
+    place: Place, database: Connection, tmp_path: Path
+) -> None:
+    assert place.web_settings
+    port = make_url(place.web_settings.database_url).port
+    (tmp_path / "net").mkdir()
+    (tmp_path / "net/tcp").write_text(f"sl\n 0: 00000000:{port:04X} 00000000:0000 0A\n")
+    place.proc = tmp_path
+    assert [each.state for each in checkup._alone(machine.closed_ports, place)] == ["warning"]
+
+    database.exec_driver_sql("INSERT INTO nodes (name) VALUES ('pbx2')")
+
+    assert [each.state for each in checkup._alone(machine.closed_ports, place)] == ["ok"]

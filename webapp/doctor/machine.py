@@ -141,37 +141,37 @@ def _address(digits: str) -> str:
 
 def closed_ports(place: Place) -> Iterator[Finding]:
     """What is for this machine alone listens on 127.0.0.1 alone."""
-    there = sockets(place.proc)
-    wanted = []
+    there = [each for each in sockets(place.proc) if each.protocol == "tcp"]
     if place.agent_settings:
-        wanted.append(
-            (
-                "the manager interface",
-                place.agent_settings.ami_port,
-                fault,
+        name, port = "manager interface", place.agent_settings.ami_port
+        if public := _public(there, port):
+            yield fault(
+                "Closed ports",
+                f"the {name} listens on {public}, port {port}",
                 f"Set bindaddr = 127.0.0.1 in {place.etc}/manager.conf and run: asterisk -rx 'manager reload'",
             )
-        )
-    if place.settings:
-        url = make_url(place.settings.database_url)
-        if url.host in (None, "localhost", "127.0.0.1", "::1"):
-            wanted.append(
-                (
-                    "PostgreSQL",
-                    url.port or 5432,
-                    warning,
-                    "Unless other servers use it, set listen_addresses = 'localhost' in postgresql.conf and run: "
-                    "systemctl restart postgresql",
-                )
+        elif port in {each.port for each in there}:
+            yield ok("Closed ports", f"the {name}: 127.0.0.1:{port} only")
+    url = make_url(place.settings.database_url) if place.settings else None
+    if url and url.host in (None, "localhost", "127.0.0.1", "::1"):
+        port = url.port or 5432
+        if not (public := _public(there, port)):
+            yield ok("Closed ports", f"PostgreSQL: 127.0.0.1:{port} only")
+        elif place.ask("SELECT count(*) > 1 FROM nodes")[0][0]:
+            yield ok(
+                "Closed ports", f"PostgreSQL listens on {public} for the other servers; a firewall should see to it"
             )
-    for name, port, say, to_do in wanted:
-        public = sorted(
-            {each.address for each in there if each.is_public and (each.protocol, each.port) == ("tcp", port)}
-        )
-        if public:
-            yield say("Closed ports", f"{name} listens on {listed(public)}, port {port}", to_do)
-        elif any((each.protocol, each.port) == ("tcp", port) for each in there):
-            yield ok("Closed ports", f"{name}: 127.0.0.1:{port} only")
+        else:
+            yield warning(
+                "Closed ports",
+                f"PostgreSQL listens on {public}, port {port}, and no other server uses it",
+                "Set listen_addresses = 'localhost' in postgresql.conf and run: systemctl restart postgresql",
+            )
+
+
+def _public(there: list[Socket], port: int) -> str:
+    """The addresses at which others reach a port."""
+    return listed(sorted({each.address for each in there if each.port == port and each.is_public}))
 
 
 def sip_ports(place: Place) -> Iterator[Finding]:

@@ -72,9 +72,10 @@ def clocks(place: Place) -> Iterator[Finding]:
     )
     for node, apart, count in rows:
         if apart < -CLOCK_SECONDS or (apart > 60 and count > 10):
+            how = "ahead of the database's" if apart < 0 else "behind the database's, or its call records come late"
             yield fault(
                 f"Clock of {node}",
-                f"{abs(apart):.0f} s {'ahead of' if apart < 0 else 'behind'} the database's: calls get wrong times",
+                f"{abs(apart):.0f} s {how}",
                 "Have it follow a time server: apt-get install chrony",
             )
         else:

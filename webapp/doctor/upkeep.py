@@ -64,7 +64,7 @@ def asterisk_process(place: Place) -> Iterator[Finding]:
         yield fault(
             "Asterisk's patience",
             "it waits for minutes for a database server that is gone, and all calls with it",
-            "Add Environment=PGCONNECT_TIMEOUT=2 below [Service]: systemctl edit asterisk; restart it when no call is up.",
+            "Add Environment=PGCONNECT_TIMEOUT=2 below [Service]: systemctl edit asterisk; then restart it.",
         )
     else:
         yield ok("Asterisk's patience", "it does not wait long for the database")
