@@ -171,12 +171,17 @@ def login_of_asterisk(place: Place) -> Iterator[Finding]:
             host=host, port=port, dbname=name, user="asterisk", password=password, connect_timeout=5
         )
     except psycopg2.OperationalError as error:
-        yield fault(
-            "Asterisk's login",
-            first_line(error),
-            f"Give role asterisk the password of {place.etc}/res_pgsql.conf: "
-            "ASTERISK_DB_PASSWORD=... asterisk-admin asterisk-password",
-        )
+        reason = first_line(error)
+        if "password" in reason:
+            to_do = (
+                f"Give role asterisk the password of {place.etc}/res_pgsql.conf: "
+                "ASTERISK_DB_PASSWORD=... asterisk-admin asterisk-password"
+            )
+        elif "pg_hba.conf" in reason:
+            to_do = "Let role asterisk in from this machine: a line in pg_hba.conf, and systemctl reload postgresql"
+        else:
+            to_do = f"Look whether the database runs there, and at {place.etc}/res_pgsql.conf."
+        yield fault("Asterisk's login", reason, to_do)
         return
     try:
         connection.set_session(readonly=True, autocommit=True)
