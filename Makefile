@@ -4,7 +4,7 @@ PYTHON := $(VENV)/bin/python
 export RUFF_CACHE_DIR := $(CURDIR)/var/cache/ruff
 export MYPY_CACHE_DIR := $(CURDIR)/var/cache/mypy
 
-.PHONY: help run test check fmt translations soak bench clean tools
+.PHONY: help run doctor test check fmt translations soak bench clean tools
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 8
@@ -12,6 +12,9 @@ help: ## show this list
 run: ## start everything on this machine: PostgreSQL, Asterisk, agent and web (Ctrl-C stops it)
 	@deploy/embedded/bootstrap run
 	@exec var/venv/bin/python -m deploy.embedded.run
+
+doctor: ## look at all that `make run` has started, and say what is wrong and what to do
+	@var/venv/bin/python -m deploy.embedded.run doctor
 
 # Side by side, for there are two cores and most of these mostly wait: each of the folders, and all the others together.
 BESIDE := calls browser api

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import stat
@@ -16,7 +17,8 @@ from typing import Any
 import psycopg2
 import pytest
 from psycopg2.extensions import connection as Connection
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, event, text
+from sqlalchemy.exc import InternalError
 
 from deploy.embedded.postgres import Postgres
 from deploy.embedded.process import free_port
@@ -27,7 +29,9 @@ from webapp import cli
 from webapp.accounts.models import User
 from webapp.asterisk.projection.sip import digest
 from webapp.asterisk.rows import TABLES
-from webapp.config import AgentSettings
+from webapp.config import AgentSettings, DatabaseSettings
+from webapp.doctor.place import Place, connected
+from webapp.ext import db
 
 PROJECT = Path(__file__).parents[1]
 AMI_SECRET = "hush-ami-secret"
@@ -445,6 +449,67 @@ def test_repair_where_somebodys_own_row_is_in_the_way(command: Command, url: str
     assert done.status == 1
     assert "demo-100" in done.error or "ps_aors" in done.error
     assert len([line for line in done.error.splitlines() if not line.startswith("{")]) == 1
+
+
+# ---- doctor
+
+
+def test_doctor_with_what_it_can_see(command: Command, url: str) -> None:
+    """Without an Asterisk, and with nothing in the database: not well, and it says what to do."""
+    arguments = ["doctor", "--no-node"]
+    done = command(*arguments, **settings(url))
+
+    assert (done.status, done.error) == (1, "")
+    assert "Asterisk's files" not in done.output
+    for words in ("ok      Functions", "FAULT   Administrator", "→ Run: asterisk-admin create-admin"):
+        assert words in done.output
+    assert "\033" not in done.output, "colours, though nobody looks at a terminal"
+
+    found = json.loads(command(*arguments, "--json", **settings(url)).output)
+    assert found["state"] == "fault"
+    assert {each["state"] for each in found["findings"]} >= {"ok", "fault"}
+    assert all(each["to_do"] for each in found["findings"] if each["state"] in ("warning", "fault"))
+
+
+def test_doctor_changes_nothing(url: str) -> None:
+    """It could not if it wanted to."""
+    with (
+        connected(Place(database_settings=DatabaseSettings(database_url=url, _env_file=None))),
+        pytest.raises(InternalError, match="read-only"),
+    ):
+        db.session.execute(text("DELETE FROM users"))
+
+
+def test_doctor_where_everything_is_away(command: Command, nowhere: str) -> None:
+    port = str(free_port())
+
+    done = command("doctor", "--etc", "nowhere", **settings(nowhere, AMI_PORT=port))
+
+    assert (done.status, done.error) == (1, "")
+    lines = [line for line in done.output.splitlines() if "FAULT" in line]
+    assert any("it does not answer: connection to server" in line for line in lines)
+    assert any(f"not reached at 127.0.0.1:{port}" in line for line in lines)
+    assert "there is no folder nowhere" in done.output
+    assert "the doctor itself failed" not in done.output
+    for secret in (nowhere.split(":")[2].split("@")[0], AMI_SECRET, SECRET_KEY):
+        assert secret not in done.output
+
+
+def test_doctor_without_settings(command: Command) -> None:
+    done = command("doctor")
+
+    assert (done.status, done.error) == (1, "")
+    for name in ("DATABASE_URL", "SECRET_KEY"):
+        assert f"{name}: is not set" in done.output
+    assert "the doctor itself failed" not in done.output
+
+
+def test_doctor_before_migrate(command: Command, unborn: str) -> None:
+    done = command("doctor", "--no-node", **settings(unborn))
+
+    assert (done.status, done.error) == (1, "")
+    assert "the database is at none" in done.output
+    assert "the doctor itself failed" not in done.output
 
 
 # ---- agent and agent-status

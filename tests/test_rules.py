@@ -22,7 +22,7 @@ WEBAPP = PROJECT / "webapp"
 PROJECTION = WEBAPP / "asterisk" / "projection"
 CONF = PROJECT / "asterisk-conf"
 
-ENGINE = ("asterisk", "agent")
+ENGINE = ("asterisk", "agent", "doctor")
 # The two pages that show Asterisk's rows, and hold them against what they should be, do so by this module only.
 READS_ROWS = dict.fromkeys(("realtime", "proof"), "webapp.asterisk.read.")
 AREAS = sorted(path.parent for path in WEBAPP.glob("*/__init__.py") if path.parent.name not in ENGINE)

@@ -276,6 +276,28 @@ def check(repair: bool, nodes: bool, wait: int) -> None:
         sys.exit(2)
 
 
+@group.command()
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--web/--no-web", default=None, help="Whether the web is to run here.  [default: if it has settings]")
+@click.option(
+    "--node/--no-node", default=None, help="Whether an Asterisk is to run here.  [default: if AMI_SECRET is set]"
+)
+@click.option("--etc", type=click.Path(path_type=Path), default=Path("/etc/asterisk"), show_default=True)
+def doctor(as_json: bool, web: bool | None, node: bool | None, etc: Path) -> None:
+    """Look at the whole installation, and say what is wrong and what to do. It changes nothing.
+
+    Exit status 0: nothing needs to be done at once; 1: there is a fault; 2: something could not be looked at.
+    """
+    from webapp.doctor import checkup, report
+    from webapp.doctor.place import Place, looked_around
+
+    with looked_around(Place(etc=etc), web, node) as place:
+        found = checkup.look(place)
+    for line in [report.as_json(found)] if as_json else report.lines(found):
+        click.echo(line)
+    sys.exit(checkup.exit_status(each for findings in found.values() for each in findings))
+
+
 @group.command("create-admin")
 @in_application
 def create_admin() -> None:

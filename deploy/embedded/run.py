@@ -92,6 +92,17 @@ def run(running: list[Server]) -> NoReturn:
     watch(running)
 
 
+def doctor() -> int:
+    """`make doctor`: look at what `make run` has started here; with the same environment as that."""
+    settings = read_settings()
+    url = os.environ.get("DATABASE_URL") or Postgres(VAR / "postgres", int(settings["DB_PORT"])).url(DATABASE)
+    environment = environment_for_programs(settings, url) | {"NODE": settings["NODE"]}
+    command: list[str | Path] = [ASTERISK_ADMIN, "doctor", "--etc", VAR / "asterisk" / "etc", *sys.argv[2:]]
+    return subprocess.run(  # noqa: S603 - our own program, no shell
+        process.command(command, *PYTHON_FOLDERS), cwd=PROJECT, env=environment, check=False
+    ).returncode
+
+
 def say(line: str) -> None:
     print(line, flush=True)
 
@@ -344,4 +355,4 @@ def watch(running: list[Server]) -> NoReturn:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(doctor() if sys.argv[1:2] == ["doctor"] else main())
