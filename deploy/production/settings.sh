@@ -9,7 +9,8 @@ readonly install_env=$settings/install.env web_env=$settings/web.env agent_env=$
 
 make_settings() {
     umask 077
-    touch "$install_env" "$agent_env"
+    make_file "$install_env"
+    make_file "$agent_env"
     if [ "$role" = further ]; then
         take_database
     else
@@ -36,8 +37,12 @@ make_settings() {
     note_changed_settings
 }
 
+make_file() {
+    [ -e "$1" ] || touch "$1"
+}
+
 make_web_settings() {
-    touch "$web_env"
+    make_file "$web_env"
     remember "$web_env" DATABASE_URL "postgresql://$owner:$(secret)@127.0.0.1:$(postgresql_port)/$database"
     database_url=$(setting "$web_env" DATABASE_URL)
     remember "$install_env" DB_PORT "$(postgresql_port)"
