@@ -1,7 +1,7 @@
 """A phone for the proof of the installation: phone.py SERVER USER PASSWORD [answer].
 
-It registers and prints the status lines of the answers. With `answer` it stays, prints "talking" when a call has come in
-and was answered, and hangs up when its standard input ends.
+It registers and prints the status lines of the answers. With `answer` it stays, prints "talking" when a call has come
+in and was answered, and hangs up when its standard input ends.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
 """`make install-test`: deploy/install on a clean Debian 12, really, with systemd running in a folder below ./var.
 
-Installed twice, upgraded during a call, attacked, damaged and restored; a further node joins. It takes some ten minutes,
-root, and the packages mmdebstrap and systemd-container.
+Installed twice, upgraded during a call, attacked, damaged and restored; a further node joins. It takes some ten
+minutes, root, and the packages mmdebstrap, systemd-container and curl.
 """
 
 from __future__ import annotations
@@ -79,9 +79,9 @@ def prepare() -> None:
     wheels = FOLDER / "wheels"
     if not wheels.exists():
         unfinished = FOLDER / "wheels.unfinished"
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--dest", unfinished]
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--dest", str(unfinished)]
         needed = ["setuptools>=77", *re.findall(r"^    (\S+==\S+)$", options("install_requires"), re.MULTILINE)]
-        subprocess.run([*command, "--constraint", PROJECT / "constraints.txt", *needed], check=True)
+        subprocess.run([*command, "--constraint", str(PROJECT / "constraints.txt"), *needed], check=True)
         unfinished.rename(wheels)
 
 
@@ -120,7 +120,8 @@ def install_without_systemd(machine: Machine) -> str:
     assert "systemd is not running: start these by hand" in said
     [password] = re.findall(r"Password of user admin: (\S+)", said)
     # It is nowhere but on the screen.
-    assert not machine.attempt(f"grep -rl -- {shlex.quote(password)} /etc /opt /var --include='*'").stdout
+    found = machine.attempt(f"grep -rl -- {shlex.quote(password)} /etc /opt /var").stdout
+    assert not found, found
     return str(password)
 
 
