@@ -88,14 +88,17 @@ renew_asterisk() {
     if ! asterisk_answers; then
         say "Starting Asterisk"
         systemctl restart asterisk
-        rm -f "$state/pending/asterisk"*
+        rm -f "$state/pending/asterisk"* "$state/pending/unit-asterisk"
         return
     fi
     if noted asterisk; then
         say "Asterisk must start anew for this, and will as soon as no call goes on. At once, ending the calls: systemctl"
         say "restart asterisk. To call it off: asterisk -rx 'core abort shutdown'"
-        "$ASTERISK" -rx "core restart when convenient" >/dev/null
-        rm -f "$state/pending/asterisk"*
+        command=restart
+        # What is new in its unit it gets from systemd alone, which starts it when it has stopped.
+        if noted unit-asterisk; then command=stop; fi
+        "$ASTERISK" -rx "core $command when convenient" >/dev/null
+        rm -f "$state/pending/asterisk"* "$state/pending/unit-asterisk"
         return
     fi
     for each in "$state/pending/asterisk-"*; do

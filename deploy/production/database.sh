@@ -78,6 +78,7 @@ make_database() {
     sql <<END
 DO \$\$ BEGIN CREATE ROLE $owner LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END \$\$;
 SET log_min_error_statement = panic;
+SET log_statement = none;
 ALTER ROLE $owner LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD '$password';
 END
     is_database || create_database "$database"

@@ -13,7 +13,7 @@ write_units() {
             case $unit in
                 *-web.*) note web ;;
                 *-agent.*) note agent ;;
-                asterisk.service) note asterisk ;;
+                asterisk.service) note asterisk && note unit-asterisk ;;
             esac
             note systemd
         fi

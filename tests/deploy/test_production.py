@@ -46,7 +46,7 @@ def test_scripts_are_clean(script: Path) -> None:
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not installed")
 @pytest.mark.parametrize("name", ["asterisk-admin-web.service", "asterisk-admin-agent.service"])
 def test_services_are_exposed_little(name: str) -> None:
-    command = ["systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold=25", UNITS / name]
+    command = ["systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold=25", str(UNITS / name)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
