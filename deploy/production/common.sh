@@ -48,6 +48,11 @@ put() {
     mv "$new" "$path"
 }
 
+# Makes a symbolic link, unless it is there.
+link() {
+    [ "$(readlink "$2" || true)" = "$1" ] || ln --symbolic --force --no-dereference "$1" "$2"
+}
+
 # A file of deploy/production with each @NAME@ replaced by the variable of that name.
 filled() {
     local text name

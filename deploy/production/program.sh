@@ -54,8 +54,8 @@ use_program() {
         note web
         note agent
     fi
-    ln --symbolic --force --no-dereference current/app "$home/app"
-    ln --symbolic --force --no-dereference current/venv "$home/venv"
+    link current/app "$home/app"
+    link current/venv "$home/venv"
     for each in "$releases"/*; do
         case $(basename "$each") in
             "$release" | "$before") ;;

@@ -81,9 +81,10 @@ renew_fail2ban() {
 }
 
 web_answers() {
-    openssl s_client -connect "127.0.0.1:$(setting "$install_env" HTTPS_PORT)" -quiet -no_ign_eof \
-        < <(printf 'GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'; sleep 2) 2>/dev/null |
-        grep --quiet '^HTTP/1.1 200'
+    local said
+    said=$(printf 'GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' |
+        timeout 10 openssl s_client -connect "127.0.0.1:$(setting "$install_env" HTTPS_PORT)" -quiet 2>/dev/null) || true
+    [[ $said == "HTTP/1.1 200"* ]]
 }
 
 farewell() {

@@ -13,11 +13,11 @@ configure_nginx() {
     local left=''
     [ -e /proc/net/if_inet6 ] || left='/listen \[::\]/d'
     if filled nginx.conf | sed "$left" | put "$site" 644 root:root; then note nginx; fi
-    ln --symbolic --force --no-dereference "$site" "$enabled/asterisk-admin"
+    link "$site" "$enabled/asterisk-admin"
     # nginx' welcome page, if nobody has changed it.
-    if [ -L "$enabled/default" ] && dpkg --verify nginx-common 2>/dev/null | grep --quiet sites-available/default; then
-        say "The site $enabled/default stays as it is."
-    elif [ -L "$enabled/default" ]; then
+    local touched
+    touched=$(dpkg --verify nginx-common 2>/dev/null || true)
+    if [ -L "$enabled/default" ] && [[ $touched != *sites-available/default* ]]; then
         rm "$enabled/default"
         note nginx
     fi
