@@ -18,7 +18,9 @@ ITS_OWN_CHECK = """
 
 def _sent(connection: Connection) -> None:
     """What an Asterisk sends, which sets off the functions that run with the owner's rights."""
-    ask(connection, "INSERT INTO call_requests (id, customer_id, dialed) VALUES ('q', gen_random_uuid()::varchar, '55')")
+    ask(
+        connection, "INSERT INTO call_requests (id, customer_id, dialed) VALUES ('q', gen_random_uuid()::varchar, '55')"
+    )
     ask(
         connection,
         "INSERT INTO cdr (uniqueid, sequence, node, start, direction, billsec, duration) "
