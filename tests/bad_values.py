@@ -84,6 +84,8 @@ def _name(taken: str, message: str) -> list[tuple[str, str, str]]:
         ("name", "nothing\x00here", CONTROL),
         ("name", "a\x7fb", CONTROL),
         ("name", "a\tb", CONTROL),
+        ("name", "a\x85b", CONTROL),
+        ("name", "gnp\u202eexe", CONTROL),
         ("name", taken, message),
     ]
 

@@ -29,9 +29,10 @@ from webapp.ext import db
 from webapp.listing import ListOf, NoSuch
 
 ROWS = 1000  # Read and sent at a time.
-# What begins a formula. Before it any quotation marks, so that each text can be told from the one it was made of.
-_FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
-_SUSPECT = frozenset(map(ord, "'=+-@\t\r\n"))
+# What begins a formula, the wide signs where Excel is Japanese or Chinese. Before it any quotation marks, so that each
+# text can be told from the one it was made of.
+_FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
+_SUSPECT = frozenset(map(ord, "'=+-@\t\r\n＝＋－＠"))
 
 
 def csv_file(listing: ListOf, name: str) -> Response:

@@ -6,6 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlsplit
 
 import structlog
 from flask import (
@@ -189,7 +190,14 @@ def amount(value: Decimal) -> str:
 
 
 def secure(response: Response) -> Response:
-    """The headers that keep a page from loading, framing or leaking what it should not."""
+    """The headers that keep a page from loading, framing or leaking what it should not.
+
+    A redirect stays with us, whatever host the request was for: Flask's own, to a path with its slash, names that.
+    """
+    target = urlsplit(response.location or "")
+    if target.scheme or target.netloc:
+        response.location = target._replace(scheme="", netloc="").geturl()
+        response.set_data("")  # It names it once more.
     response.headers.setdefault(
         "Content-Security-Policy",
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
@@ -198,6 +206,10 @@ def secure(response: Response) -> Response:
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Referrer-Policy", "same-origin")
     response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+    response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+    response.headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
+    if current_app.config["SESSION_COOKIE_SECURE"]:  # For a year browsers come over TLS only, whatever a link says.
+        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
     if request.endpoint != "static":
         response.headers.setdefault("Cache-Control", "no-store")
     return response

@@ -71,9 +71,11 @@ def _carried() -> str:
 
     Our forms, which show what they were sent and store nothing if asked to, are known by their field `version`.
     """
+    if request.method != "POST" or not _sent_from_here():
+        return ""
     if "carried" in request.form:
         return request.form["carried"] if len(request.form["carried"]) <= LONGEST else ""
-    if request.method != "POST" or "version" not in request.form or not _sent_from_here():
+    if "version" not in request.form:
         return ""
     fields: list[tuple[str, str]] = []
     for name, value in request.form.items(multi=True):
@@ -90,7 +92,10 @@ def _is_secret(name: str) -> bool:
 
 
 def _sent_from_here() -> bool:
-    """Another site's page may send what it likes; we do not put it into a form of ours."""
+    """Another site's page may send what it likes, and so may one at another port of this host, where our cookies go as
+    well. We do not put it into a form of ours, which has a token and sends itself."""
+    if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
+        return False
     origin = request.headers.get("Origin")
     return origin is None or urlsplit(origin).netloc == request.host
 

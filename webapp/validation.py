@@ -185,20 +185,16 @@ CustomerCode = Annotated[
     # Gateways and trunks have such names in Asterisk, where the phones of this customer would be taken for them.
     AfterValidator(matching(r"(?!(trunk|gateway)(-|$)).*", N_("A code cannot begin with “trunk-” or “gateway-”."))),
 ]
-DisplayName = Annotated[
-    str,
-    Field(min_length=1, max_length=80),
-    AfterValidator(matching(r"[^\x00-\x1f\x7f]*", N_("Line breaks and control characters are not allowed."))),
-]
-Note = Annotated[
-    str,
-    Field(max_length=120),
-    AfterValidator(matching(r"[^\x00-\x1f\x7f]*", N_("Line breaks and control characters are not allowed."))),
-]
+# What is not seen, or makes what follows it look like something else: line breaks, controls, and signs that turn round
+# the direction in which is read, so that one name passes for another.
+_UNSEEN = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
+PLAIN = AfterValidator(matching(rf"[^{_UNSEEN}]*", N_("Line breaks and control characters are not allowed.")))
+DisplayName = Annotated[str, Field(min_length=1, max_length=80), PLAIN]
+Note = Annotated[str, Field(max_length=120), PLAIN]
 CallerName = Annotated[
     str,
     Field(max_length=40),
-    AfterValidator(matching(r'[^\x00-\x1f\x7f"<>\\]*', N_('The characters " < > and \\ are not allowed here.'))),
+    AfterValidator(matching(rf'[^{_UNSEEN}"<>\\]*', N_('The characters " < > and \\ are not allowed here.'))),
 ]
 _e164 = matching(
     r"[1-9][0-9]{7,14}",

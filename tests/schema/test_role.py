@@ -141,11 +141,11 @@ def test_it_is_nobody_special(owner: Connection) -> None:
 
 
 def test_the_functions_it_sets_off_run_with_a_pinned_search_path(owner: Connection) -> None:
-    """They run with the owner's rights, so a table of the caller's own must not come before ours."""
+    """They run with the owner's rights, so nothing of the caller's own must come before ours: pg_temp comes last."""
     definers = ask(owner, "SELECT proname, proconfig FROM pg_proc WHERE prosecdef")
 
     assert {name for name, _ in definers} == {"answer_call_request", "registering_node", "take_in_cdr"}
-    assert all("search_path=pg_catalog" in config for _, config in definers)
+    assert all("search_path=pg_catalog, pg_temp" in config for _, config in definers)
 
 
 def test_a_lock_makes_its_query_fail_rather_than_hang(asterisk: Connection, sign_in: SignIn) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import uuid
 from typing import Any
@@ -128,9 +129,10 @@ def language() -> Any:
 
 def _inside(target: str | None) -> str:
     """A path of ours to go on to; anything that could lead elsewhere becomes the start page."""
+    target = target or ""
     try:
-        parts = urlsplit(target or "")
+        parts = urlsplit(target)
     except ValueError:  # Such as a bracket that is not closed.
         return url_for("dashboard.index")
-    harmless = not parts.scheme and not parts.netloc and parts.path.startswith("/") and "\\" not in parts.path
-    return target if target and harmless and not target.startswith("//") else url_for("dashboard.index")
+    harmless = not parts.scheme and not parts.netloc and re.fullmatch(r"/(?!/)[^\\\x00-\x20]*", target)
+    return target if harmless else url_for("dashboard.index")

@@ -13,6 +13,7 @@ from flask import Response, stream_with_context
 from flask_babel import get_locale, gettext
 from sqlalchemy import select
 
+from webapp.export import defused
 from webapp.ext import db
 from webapp.imports import keeping, reading
 from webapp.imports.comparing import below_cost, compared
@@ -104,6 +105,7 @@ def _rejected_lines(import_: Import) -> Iterator[str]:
 
 
 def _harmless(cell: str) -> str:
-    """A cell that a spreadsheet would take for a formula, as text. Amounts and numbers are no formulas."""
-    risky = cell[:1] in ("=", "@", "\t", "\r") or (cell[:1] in ("+", "-") and cell[1:].strip(" ()-.,0123456789") != "")
-    return f"'{cell}" if risky else cell
+    """A cell that a spreadsheet would take for a formula, as text. Amounts and numbers are no formulas, nor is what is
+    told from one already."""
+    is_figure = cell[:1] in ("+", "-") and cell[1:].strip(" ()-.,0123456789") == ""
+    return cell if is_figure or cell.startswith("'") else defused(cell)

@@ -7,13 +7,16 @@ import csv
 import datetime as dt
 import io
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
 from typing import IO, Any, BinaryIO
 
-import openpyxl
+from openpyxl.reader.excel import ExcelReader
+from openpyxl.styles.stylesheet import apply_stylesheet
 from openpyxl.utils.exceptions import InvalidFileException
+from openpyxl.worksheet._read_only import ReadOnlyWorksheet
 
 from webapp.validation import N_
 
@@ -24,6 +27,13 @@ _SAMPLE = 64 * 1024
 # What an XLSX may become when it is unpacked: a small file can hold gigabytes of zeros.
 MOST_UNPACKED = 384 * 1024 * 1024
 _MOST_TEXTS = 96 * 1024 * 1024  # All but the sheets is held in memory as a whole.
+_MOST_DESCRIBED = (
+    2 * 1024 * 1024
+)  # What describes the workbook, such as its styles, becomes an object for each element.
+# What XML weighs in memory, in elements: of all texts together, and of one line, which is held until it ends.
+_HEAVIEST_TEXTS = 5_000_000
+_HEAVIEST_LINE = 500_000
+_BYTES_OF_AN_ELEMENT = 100  # That text of so many bytes weighs as much as.
 
 
 Lines = Iterator[tuple[int, list[str]]]
@@ -145,33 +155,102 @@ def _delimiter(sample: str) -> str:
 def _sheet(file: IO[bytes]) -> Iterator[Lines]:
     """The first sheet of a workbook. Of a formula, the value that the spreadsheet program stored with it."""
     try:
-        parts = zipfile.ZipFile(file).infolist()
-        if sum(part.file_size for part in parts) > MOST_UNPACKED:
+        parts = _Parts(file)
+        if sum(part.file_size for part in parts.infolist()) > MOST_UNPACKED:
             raise Unreadable(TOO_MUCH)
-        if any(part.file_size > _MOST_TEXTS for part in parts if not part.filename.startswith("xl/worksheets/")):
+        if any(p.file_size > _MOST_TEXTS for p in parts.infolist() if not p.filename.startswith("xl/worksheets/")):
             raise Unreadable(TOO_MUCH)
-        book = openpyxl.load_workbook(file, read_only=True, data_only=True)
+        book = _Book(file, parts)
     except _BROKEN:
         raise Unreadable(NOT_A_TABLE) from None
     try:
         yield _rows(book)
     finally:
-        book.close()
+        parts.close()
+
+
+class _Parts(zipfile.ZipFile):
+    """The parts of a workbook. A few thousand bytes can hold millions of elements, each of which takes memory: openpyxl
+    does not ask how many there are."""
+
+    weight = 0  # Of what was read since the part was opened, or since the line before.
+    heaviest = _HEAVIEST_TEXTS
+    listing = False  # Whether the sheets are only being listed.
+
+    def read(self, name: Any, pwd: bytes | None = None) -> bytes:
+        """A part as a whole."""
+        if self.getinfo(name).file_size > _MOST_DESCRIBED:
+            raise Unreadable(TOO_MUCH)
+        with super().open(name, pwd=pwd) as part:
+            return part.read()
+
+    def open(self, name: Any, *_: Any, **__: Any) -> Any:
+        """A part to be read bit by bit."""
+        self.weight = 0
+        return io.BytesIO(b"<worksheet/>") if self.listing else _Part(super().open(name), self)
+
+
+class _Part(io.BufferedIOBase):
+    """A part that is weighed as it is read."""
+
+    def __init__(self, file: IO[bytes], parts: _Parts) -> None:
+        self._file = file
+        self._parts = parts
+
+    def read(self, size: int | None = -1) -> bytes:
+        data = self._file.read(-1 if size is None else size)
+        self._parts.weight += data.count(b"<") + len(data) // _BYTES_OF_AN_ELEMENT
+        if self._parts.weight > self._parts.heaviest:
+            raise Unreadable(TOO_MUCH)
+        return data
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+class _Book(ExcelReader):  # type: ignore[misc]  # openpyxl has no types
+    """A workbook without all that is not needed to read its cells."""
+
+    def __init__(self, file: IO[bytes], parts: _Parts) -> None:
+        super().__init__(file, read_only=True, data_only=True, keep_links=False)
+        self.archive = self.parts = parts
+        self.read_manifest()
+        self.read_strings()
+        self.read_workbook()
+        apply_stylesheet(parts, self.wb)
+        # Each sheet would be read once more to find out its size, which need not be true.
+        parts.listing = True
+        self.sheets = [
+            ReadOnlyWorksheet(self.wb, sheet.name, rel.target, self.shared_strings)
+            for sheet, rel in self.parser.find_sheets()
+            if rel.target in self.valid_files and "chartsheet" not in rel.Type
+        ]
+        parts.listing, parts.heaviest = False, _HEAVIEST_LINE
 
 
 # All that openpyxl raises for a file that is a ZIP and no workbook, or a damaged one.
-_BROKEN = (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, TypeError, SyntaxError, EOFError, OSError)
+_BROKEN = (
+    *(InvalidFileException, zipfile.BadZipFile, zlib.error, LookupError, ArithmeticError, AttributeError),
+    *(
+        ValueError,
+        TypeError,
+        SyntaxError,
+        EOFError,
+        OSError,
+        RuntimeError,
+    ),  # The last: encrypted, or packed as nobody does.
+)
 
 
-def _rows(book: Any) -> Lines:
+def _rows(book: _Book) -> Lines:
     try:
-        if not book.worksheets:
+        if not book.sheets:
             return
-        sheet = book.worksheets[0]
-        sheet.reset_dimensions()  # What the file says of its size need not be true.
-        rows = sheet.iter_rows(max_col=MOST_COLUMNS, max_row=MOST_LINES + 1, values_only=True)
+        rows = book.sheets[0].iter_rows(max_col=MOST_COLUMNS, max_row=MOST_LINES + 1, values_only=True)
         for number, values in enumerate(rows, start=1):
             yield number, [_text(value) for value in values]
+            book.parts.weight = 0
     except _BROKEN:
         raise Unreadable(NOT_A_TABLE) from None
 

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, mod
 from webapp.imports.schemas import ColumnsSchema, FileSchema, TextPart, UuidPart
 from webapp.settings import operations as settings
 from webapp.settings.schemas import TimeZone
-from webapp.validation import N_, Schema, Whole, matching, operators_zone, refuse
+from webapp.validation import N_, PLAIN, Schema, Whole, operators_zone, refuse
 
 MOST_SECONDS = 31 * 24 * 3600
 
@@ -69,11 +69,7 @@ def _number(text: str) -> str:
     return text
 
 
-Written = Annotated[
-    str,
-    Field(max_length=80),
-    AfterValidator(matching(r"[^\x00-\x1f\x7f]*", N_("Line breaks and control characters are not allowed."))),
-]
+Written = Annotated[str, Field(max_length=80), PLAIN]
 
 
 class InvoiceLineSchema(Schema):

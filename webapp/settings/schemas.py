@@ -10,7 +10,7 @@ from typing import Annotated
 from babel.numbers import is_currency
 from pydantic import AfterValidator, Field
 
-from webapp.validation import N_, AreaCode, DialCodes, Schema, Whole, matching, refuse
+from webapp.validation import N_, PLAIN, AreaCode, DialCodes, Schema, Whole, matching, refuse
 
 
 @cache
@@ -35,11 +35,9 @@ def _currency(text: str) -> str:
 
 
 class SettingsSchema(Schema):
-    company_name: Annotated[
-        str,
-        Field(max_length=40),
-        AfterValidator(matching(r"[^\x00-\x1f\x7f]*", N_("Line breaks and control characters are not allowed."))),
-    ] = Field("", title=N_("Company"), description=N_("Shown above the menu and in the title of every page."))
+    company_name: Annotated[str, Field(max_length=40), PLAIN] = Field(
+        "", title=N_("Company"), description=N_("Shown above the menu and in the title of every page.")
+    )
     currency: Annotated[str, AfterValidator(str.upper), AfterValidator(_currency)] = Field(
         "BRL",
         title=N_("Currency"),

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
-from webapp.validation import N_, Channels, ExtensionNumber, Html, Moment, Schema, Whole, matching
+from webapp.validation import N_, PLAIN, Channels, ExtensionNumber, Html, Moment, Schema, Whole, matching
 
 
 def _caller_digits(value: Any) -> Any:
@@ -18,12 +18,7 @@ def _caller_digits(value: Any) -> Any:
     return re.sub(r"[\s().-]", "", value) if isinstance(value, str) else value
 
 
-Dialled = Annotated[
-    str,
-    Field(min_length=1, max_length=80),
-    Html(80, "tel"),
-    AfterValidator(matching(r"[^\x00-\x1f\x7f]*", N_("Line breaks and control characters are not allowed."))),
-]
+Dialled = Annotated[str, Field(min_length=1, max_length=80), Html(80, "tel"), PLAIN]
 CallerNumber = Annotated[
     str,
     Html(30, "tel"),

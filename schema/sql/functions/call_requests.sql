@@ -1,7 +1,7 @@
 -- The dialplan's questions: answered as they are inserted, read back by id, dropped by the day.
 
 CREATE OR REPLACE FUNCTION asterisk.answer_call_request() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     answer public.call_answer;
     customer uuid := CASE WHEN NEW.customer_id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN NEW.customer_id::uuid END;

@@ -71,7 +71,7 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION public.take_in_cdr() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog SET timezone = 'UTC' AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
 BEGIN
     PERFORM public.land(NEW);
     RETURN NULL;

@@ -3,7 +3,7 @@
 -- application_name which node it is.
 
 CREATE OR REPLACE FUNCTION public.registering_node(chosen text) RETURNS text
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 -- From where we register what names this node, or none. (The role of Asterisk asks through the view, and sees no nodes.)
 SELECT n.name FROM public.nodes n ORDER BY n.enabled DESC, (n.name = chosen) DESC, n.name LIMIT 1 $$;
 
