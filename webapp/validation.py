@@ -274,6 +274,7 @@ DialCodes = Annotated[
 ]
 Whole = Annotated[int, BeforeValidator(_whole)]
 Channels = Annotated[Whole, Field(ge=0, le=10_000)]  # Calls at the same time; 0: no limit.
+CallsPerSecond = Annotated[Whole, Field(ge=0, le=1000)]  # 0: no limit.
 Port = Annotated[Whole, Field(ge=1, le=65535)]
 QualifyFrequency = Annotated[Whole, Field(ge=0, le=3600)]  # Seconds between two OPTIONS; 0: none.
 SipSecret = Annotated[

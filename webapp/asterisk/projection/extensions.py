@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from webapp.asterisk.projection.dialplan import PHONES, gosub
 from webapp.asterisk.projection.sip import allow
-from webapp.asterisk.rows import Aor, Auth, Endpoint, Row
+from webapp.asterisk.rows import ANYWHERE, Aor, Auth, Endpoint, Row
 from webapp.extensions.models import Extension
 
 
@@ -27,6 +27,8 @@ def project_extension(extension: Extension) -> Iterator[Row]:
         callerid=f'"{extension.name}" <{extension.extension}>',
         identify_by="username",
         rewrite_contact=True,
+        deny=ANYWHERE if customer.phone_networks else (),
+        permit=tuple(customer.phone_networks),
     )
     # One contact: a phone that registers anew takes the place of its earlier self.
     yield Aor(id=user, max_contacts=1, remove_existing=True)
