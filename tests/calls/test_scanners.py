@@ -8,7 +8,6 @@ import re
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
@@ -117,8 +116,11 @@ def guarded(carrier: Carrier) -> Iterator[Customer]:
     carrier.settled()
 
 
-def security_log(asterisk: Asterisk) -> Path:
-    return asterisk.directory / "log" / "security"
+def _told(asterisk: Asterisk, event: str, user: str, address: str) -> None:
+    """The security log says so in a line, for whoever bans."""
+    log = asterisk.directory / "log" / "security"
+    line = f'SecurityEvent="{event}".*AccountID="{user}".*RemoteAddress="IPV4/UDP/{re.escape(address)}/'
+    until(lambda: re.search(line, log.read_text()), f"{event} in the security log")
 
 
 def test_phones_register_and_call_only_from_where_they_may_be(
@@ -144,8 +146,7 @@ def test_phones_register_and_call_only_from_where_they_may_be(
     carrier.settled()
     assert there.register(*phone) == 200
 
-    told = rf'SecurityEvent="FailedACL".*AccountID="guarded-100".*RemoteAddress="IPV4/UDP/{re.escape(MOVED)}/'
-    until(lambda: re.search(told, security_log(asterisk).read_text()), "the security log to tell of it")
+    _told(asterisk, "FailedACL", phone[0], MOVED)
 
 
 METHODS = ("REGISTER", "INVITE", "OPTIONS", "SUBSCRIBE", "PUBLISH", "MESSAGE", "NOTIFY", "REFER", "INFO", "UPDATE", "X")
@@ -177,6 +178,8 @@ def test_strangers_get_one_answer_whoever_they_say_they_are(
 
     assert query(carrier.url, "SELECT count(*) FROM asterisk.call_requests") == requests
     assert "0 active channels" in asterisk.rx("core show channels count")
+    for event, user in (("InvalidAccountID", "office-999"), ("ChallengeResponseFailed", RECEPTION[0])):
+        _told(asterisk, event, user, scanner.address)
 
 
 # How often Asterisk has looked into the tables of its SIP objects.

@@ -122,7 +122,8 @@ def test_where_the_phones_of_a_customer_are(client: FlaskClient) -> None:
     page = client.post("/customers/new", data=OFFICE | {"phone_networks": networks}, follow_redirects=True).text
     assert facts(page)["Phones are at"] == "198.51.100.7, 2001:db8::/48, 198.51.100.0/24"
     acme = things.one(Customer)
-    things.extension(acme, "100")
+    phone = things.extension(acme, "100")
+    assert facts(client.get(f"/extensions/{phone.id}").text)["Phones are at"].startswith("198.51.100.7, ")
     permit = "SELECT deny || ' ' || permit FROM asterisk.ps_endpoints"
     assert things.asterisk(permit) == "0.0.0.0/0;::/0 198.51.100.7;2001:db8::/48;198.51.100.0/24"
 
