@@ -21,7 +21,7 @@ from webapp.ext import db
 from webapp.extensions.models import Extension
 
 SECRET = "secret-of-the-guarded"
-GUARDED, MOVED = f"{BLOCK}.61", f"{BLOCK}.62"  # Where the phone is, and where it moves.
+GUARDED, MOVED = f"{BLOCK}.71", f"{BLOCK}.72"  # Where the phone is, and where it moves.
 _numbers = itertools.count(1)
 
 
