@@ -69,6 +69,7 @@ def make_customer(code: str = "acme", **values: Any) -> Customer:
         "refuse_below_cost": False,
         "daily_limit": None,
         "allowed_caller_ids": [],
+        "phone_networks": [],
     }
     return Customer(**(defaults | values))
 

@@ -145,6 +145,7 @@ def resource(
     save: Callable[[Any], object] = store.save,
     remove: Callable[[Any], object] | None = None,
     creatable: bool = True,
+    at_first: Callable[[], dict[str, Any]] = dict,
     rights: str = "",
     asked: type[Listing] = Listing,
     narrowed: Callable[[Any], Sequence[ColumnElement[bool]]] = lambda query: (),
@@ -153,6 +154,7 @@ def resource(
 
     `listing` is the list as the page has it, with its sorting and filters; without one, `order` are the columns a list
     is sorted by, unique together. `asked` is how to ask for it besides, and `narrowed` the conditions that follow.
+    `at_first` is what fields begin with in a new thing where that is not always the same.
     `answer` says what is shown of a thing, which is else what the schema takes. `rights` is the area whose permissions
     count, if it is another one. The model of a list is returned, for further answers of the area.
     """
@@ -174,8 +176,10 @@ def resource(
 
     @permission(f"{rights}.write")
     def create(body: Any) -> Response:
-        """A field that is left out gets its default."""
+        """A field that is left out gets its default; the limits of a new customer, what the settings have for them."""
         thing = kind()
+        said = body.model_fields_set
+        body = body.model_copy(update={name: value for name, value in at_first().items() if name not in said})
         return _store(schema, thing, body, save) or make_response(shown(one, thing), 201)
 
     @permission(f"{rights}.read")

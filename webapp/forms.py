@@ -494,6 +494,7 @@ KINDS = {
     "customer_dids": N_("Allocated DIDs"),
     "customers": N_("Customers"),
     "payments": N_("Payments"),
+    "settings": N_("Settings"),
 }
 
 

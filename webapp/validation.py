@@ -271,6 +271,7 @@ DialCodes = Annotated[
 ]
 Whole = Annotated[int, BeforeValidator(_whole)]
 Channels = Annotated[Whole, Field(ge=0, le=10_000)]  # Calls at the same time; 0: no limit.
+CallsPerSecond = Annotated[Whole, Field(ge=0, le=1000)]  # 0: no limit.
 Port = Annotated[Whole, Field(ge=1, le=65535)]
 TRANSPORTS: JsonDict = {"udp": "UDP", "tcp": "TCP", "tls": "TLS"}  # Of SIP, as forms offer them.
 SRTP_NEEDS_TLS = N_("Encrypted media needs TLS: over another transport its keys could be read on the way.")

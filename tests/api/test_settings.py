@@ -110,3 +110,56 @@ def test_rules_are_sorted_and_filtered(api: Program) -> None:
     assert patterns(customer_id=customer) == patterns(customer_id="acme") == patterns(used="false") == ["2.", "3."]
     assert patterns(owner="company") == ["1."]
     assert api.get("/number-rules/", owner="nobody").json["errors"].keys() == {"owner"}
+
+
+def test_new_customers_begin_with_what_is_settled_where_nothing_is_said(api: Program, admin: Program) -> None:
+    risky = admin.get("/settings/").json["default_blocked_list_id"]
+    assert api.get(f"/destination-lists/{risky}").json["name"] == "High-risk and premium destinations"
+    brazil = api.get("/destination-lists/", q="Brazil").json["items"][0]["id"]
+    admin.patch("/settings/", {"default_allowed_list_id": brazil, "default_daily_limit": None})
+    begins = {
+        "max_channels": 10,
+        "calls_per_second": 5,
+        "max_price_per_minute": "3.00000000",
+        "daily_limit": None,
+        "blocked_list_id": risky,
+        "allowed_list_id": brazil,
+    }
+    unlimited = dict.fromkeys(begins) | {"max_channels": 0, "calls_per_second": 0}
+    body = {"code": "acme", "name": "Acme", "type": "extension"}
+
+    made = api.post("/customers/", body).json
+    assert {name: made[name] for name in begins} == begins
+    other = api.post("/customers/", body | {"code": "other"} | unlimited).json
+    assert {name: other[name] for name in begins} == unlimited
+
+    # Who is there already is changed only by what is said of it.
+    assert api.patch(f"/customers/{other['id']}", {"name": "Other"}).json["max_channels"] == 0
+    assert api.put(f"/customers/{other['id']}", body | {"code": "other"}).json["blocked_list_id"] is None
+
+
+def test_the_lists_that_come_with_the_system(api: Program) -> None:
+    """Numbers as they are after the rules of who dialled them."""
+    risky, brazil = api.get("/destination-lists/", sort="-name").json["items"]
+    gateway_of = {"name": "GW1", "provider_id": api.post("/providers/", {"name": "Norte"}).json["id"]}
+    gateway = api.post("/gateways/", gateway_of | {"ip_address": "192.0.2.10"}).json["id"]
+    api.post("/routes/", {"name": "All", "pattern": ".", "gateway_id": gateway})
+    body = {"code": "office", "name": "Office", "type": "extension"}
+    office = f"/customers/{api.post('/customers/', body).json['id']}"
+
+    def may_be_called(*numbers: str) -> list[bool]:
+        return [api.get(f"{office}/normalize", number=number).json["verdict"] == "route" for number in numbers]
+
+    national = ("4000-1234", "0 15 21 98765-4321", "0800 123 4567", "0300 123 4567", "4004-1234", "+55 11 4000-1234")
+    abroad = ("+1 212 555 0100", "+351 21 123 4567", "+44 20 7123 4567", "+244 222 123 456", "00 15 351 211 234 567")
+    dear = (
+        *("0900 123 456", "0500 123 4567", "+55 0900 123 456", "+979 1 2345 6789", "+881 6 1234 5678"),
+        *("+53 7 123 4567", "00 15 252 61 123 456", "+1 876 555 0100", "+44 70 1234 5678"),
+    )
+    assert (*may_be_called(*national), *may_be_called(*abroad)) == (True,) * 11
+    assert may_be_called(*dear) == [False] * len(dear)
+
+    api.patch(office, {"allowed_list_id": brazil["id"]})
+    assert may_be_called(*national) == [True] * len(national)
+    assert may_be_called(*abroad, *dear) == [False] * (len(abroad) + len(dear))
+    assert len(risky["prefixes"]) == len(set(risky["prefixes"])) > 150

@@ -530,6 +530,12 @@ class Peer:
         host, port = self.asterisk
         return Running(scenario, self.address, None, [f"{host}:{port}", "-m", str(calls), "-r", str(rate)])
 
+    def scan(self, user: str, *, rate: int, scans: int) -> Running:
+        """So many guesses of a user's password, `rate` a second, each of two requests; in `user` is [call_number]."""
+        options = self._client_options("somebody", "1234")
+        options += ["-m", str(scans), "-r", str(rate)]  # The last one counts.
+        return Running(self._write("scan", user=user), self.address, None, options)
+
     def register(self, user: str, password: str, *, expires: int = 300, contact_port: int | None = None) -> int:
         """Register this address, and say with which status that ended."""
         contact = f"<sip:{user}@{self.address}:{contact_port or self.port}>"

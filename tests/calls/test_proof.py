@@ -60,7 +60,7 @@ def found(proof: operations.Proof, node: str = "") -> set[tuple[str, str, str]]:
 
 @pytest.fixture
 def things(carrier: Carrier) -> Iterator[dict[str, Any]]:
-    """Phones, a trunk and gateways that register, with what is hardest to compare in their names and secrets."""
+    """Phones, one in fixed networks, a trunk and gateways that register; names and secrets are hard to compare."""
     office = carrier.ids["office"]
     phones = {
         number: Extension(
@@ -91,12 +91,15 @@ def things(carrier: Carrier) -> Iterator[dict[str, Any]]:
         codecs=["g729", "opus", "g722", "gsm", "ilbc", "ulaw"],
         qualify_frequency=0,
     )
-    store.save(*phones.values(), *gateways.values(), trunk)
+    fixed = Customer(code="fixed", name="Fixed", type="extension", phone_networks=["10.3.0.0/24", "2001:db8::7"])
+    store.save(*phones.values(), *gateways.values(), trunk, fixed)
+    phones[100] = Extension(customer_id=fixed.id, extension="100", secret=SECRETS[0])
+    store.save(phones[100])
     carrier.settled()
     time.sleep(SECOND_EXPIRY_SECONDS + 1)  # What is made stale sooner, the agent would read anew by itself.
     yield {"phones": phones, "gateways": gateways, "trunk": trunk}
     db.session.rollback()
-    stored: list[Managed] = [*phones.values(), *gateways.values(), trunk]
+    stored: list[Managed] = [*phones.values(), *gateways.values(), trunk, fixed]
     ids = [(type(thing), inspect(thing).identity) for thing in stored]
     db.session.expunge_all()
     for kind, id in ids:
@@ -183,6 +186,7 @@ def test_whatever_is_otherwise_is_found_and_cured(
         sql("UPDATE asterisk.ps_endpoints SET context = 'from-trunk', callerid = NULL WHERE id = 'office-174'")
         sql("UPDATE asterisk.ps_aors SET max_contacts = 7 WHERE id = 'office-174'")
         sql("UPDATE asterisk.ps_auths SET md5_cred = md5('another-secret') WHERE id = 'office-174'")
+        sql("UPDATE asterisk.ps_endpoints SET deny = NULL, permit = NULL WHERE id = 'fixed-100'")
         sql("UPDATE asterisk.ps_endpoints SET allow = '!all,ulaw', direct_media = 'yes' WHERE id = 'trunk-proved'")
         sql("UPDATE asterisk.ps_aors SET contact = 'sip:192.0.2.1:5060' WHERE id = 'trunk-proved'")
         sql("UPDATE asterisk.ps_endpoint_id_ips SET match = '192.0.2.7' WHERE id = 'trunk-proved'")
@@ -193,6 +197,7 @@ def test_whatever_is_otherwise_is_found_and_cured(
             read(kind, "office-174")
         for kind in ("endpoint", "aor"):
             read(kind, "trunk-proved")
+        read("endpoint", "fixed-100")
         read("endpoint", "nobodys")
         read("aor", "nobodys-with-a-very-long-name")
         asterisk.rx("sorcery memory cache populate identify")
@@ -242,6 +247,7 @@ def test_whatever_is_otherwise_is_found_and_cured(
         ("ps_aors", "office-174", "max_contacts"),
         ("ps_auths", "office-172", "md5_cred"),  # What is entered it cannot know: of secrets the row counts.
         ("ps_auths", "office-174", "md5_cred"),
+        ("ps_endpoints", "fixed-100", "deny"),
         ("ps_endpoints", "trunk-proved", "allow"),
         ("ps_endpoints", "trunk-proved", "direct_media"),
         ("ps_aors", "trunk-proved", "contact"),

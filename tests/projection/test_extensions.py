@@ -69,6 +69,13 @@ def test_media_is_encrypted_where_the_customer_insists() -> None:
     assert [endpoint["media_encryption"] for endpoint in rows["ps_endpoints"]] == ["sdes"]
 
 
+def test_the_phones_of_a_customer_may_be_in_its_networks_only() -> None:
+    phone = make_extension(customer=make_customer(phone_networks=["198.51.100.0/24", "2001:db8::1"]))
+
+    [endpoint] = written(phone)["ps_endpoints"]
+    assert (endpoint["deny"], endpoint["permit"]) == ("0.0.0.0/0;::/0", "198.51.100.0/24;2001:db8::1")
+
+
 def test_a_disabled_phone_has_no_rows() -> None:
     assert written(make_extension(enabled=False)) == {}
 

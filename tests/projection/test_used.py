@@ -22,6 +22,8 @@ READ = [
     ("ps_endpoints", "callerid", "101", '"" <101>'),
     ("ps_endpoints", "set_var", "A=1,B=2,C=", "A=1;B=2;C="),
     ("ps_endpoints", "transport", "", None),
+    ("ps_endpoints", "deny", "deny/permit", "0.0.0.0/0;::/0"),
+    ("ps_endpoints", "deny", "", None),
     ("ps_aors", "contact", "sip:10.0.0.2:5060,sip:10.0.0.1:5060", "sip:10.0.0.1:5060,sip:10.0.0.2:5060"),
     ("ps_aors", "max_contacts", "1", 1),
     ("ps_auths", "password", "pa;ss^5Eword", "pa^3Bss^5E5Eword"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 from flask.testing import FlaskClient
 
@@ -9,7 +11,9 @@ from tests.web import things
 from tests.web.html import alert, error_at, facts, filled_in, rows
 from webapp import store
 from webapp.customers.models import Customer
+from webapp.destination_lists.models import DestinationList
 from webapp.ext import db
+from webapp.settings.models import CompanySettings
 from webapp.tariffs.models import PricePlan
 
 TRUNK = {
@@ -29,6 +33,7 @@ TRUNK = {
     "blocked_list_id": "",
     "allowed_list_id": "",
     "allowed_caller_ids": "",
+    "phone_networks": "",
     "trunk_ip": "10.1.0.1",
     "trunk_port": "5060",
     "trunk_transport": "udp",
@@ -38,10 +43,23 @@ TRUNK = {
 OFFICE = TRUNK | {"name": "Acme Ltda", "code": "acme", "type": "extension", "trunk_ip": ""}
 
 
+def settled() -> dict[str, str]:
+    """What the form of a new customer begins with, as the settings have it at first."""
+    risky = things.one(DestinationList, name=things.RISKY)
+    return {
+        "max_channels": "10",
+        "calls_per_second": "5",
+        "max_price_per_minute": "3",
+        "daily_limit": "200",
+        "blocked_list_id": str(risky.id),
+    }
+
+
 def test_it_works(client: FlaskClient) -> None:
     assert "No customers yet" in client.get("/customers/").text
     blank = filled_in(client.get("/customers/new").text)
-    assert blank == TRUNK | {"version": "", "name": "", "code": "", "type": "", "trunk_ip": "", "number_rules": ""}
+    nothing = {"version": "", "name": "", "code": "", "type": "", "trunk_ip": "", "number_rules": ""}
+    assert blank == TRUNK | nothing | settled()
 
     page = client.post("/customers/new", data=TRUNK, follow_redirects=True).text
     assert alert(page) == "Customer Padaria Central saved."
@@ -70,6 +88,49 @@ def test_it_works(client: FlaskClient) -> None:
     page = client.post(f"/customers/{customer.id}/delete", follow_redirects=True).text
     assert alert(page) == "Padaria Central (padoca) was deleted."
     assert things.count(Customer) == 1
+
+
+def test_a_new_customer_begins_with_what_is_settled_and_may_be_given_something_else(client: FlaskClient) -> None:
+    dear = things.destination_list("Dear")
+    store.change([things.one(CompanySettings)], default_max_channels=7, default_allowed_list_id=dear.id)
+    store.change([things.one(CompanySettings)], default_daily_limit=None)
+    page = client.get("/customers/new").text
+    assert '<details class="group" open>' in page  # Nobody should be surprised by a limit.
+    blank = filled_in(page)
+    assert (blank["max_channels"], blank["allowed_list_id"], blank["daily_limit"]) == ("7", str(dear.id), "")
+
+    assert client.post("/customers/new", data=blank | TRUNK | settled()).status_code == 302
+    stored = things.one(Customer, code="padaria")
+    assert (stored.max_channels, stored.daily_limit, stored.allowed_list_id) == (10, Decimal(200), None)
+    assert stored.blocked_list_id
+    assert client.post("/customers/new", data=blank | OFFICE).status_code == 302
+    stored = things.one(Customer, code="acme")
+    assert (stored.max_channels, stored.max_price_per_minute, stored.blocked_list_id) == (0, None, None)
+
+
+def test_who_is_there_already_is_not_changed_by_what_new_ones_begin_with(client: FlaskClient) -> None:
+    padaria = things.trunk("padaria")
+    form = f"/customers/{padaria.id}/edit"
+    assert filled_in(client.get(form).text) == TRUNK | {
+        "version": "1",
+        "name": "Customer padaria",
+        "trunk_ip": "10.1.0.1",
+    }
+
+
+def test_where_the_phones_of_a_customer_are(client: FlaskClient) -> None:
+    networks = "198.51.100.7/32\n2001:db8::/48, 198.51.100.0/24"
+    page = client.post("/customers/new", data=OFFICE | {"phone_networks": networks}, follow_redirects=True).text
+    assert facts(page)["Phones are at"] == "198.51.100.7, 2001:db8::/48, 198.51.100.0/24"
+    acme = things.one(Customer)
+    phone = things.extension(acme, "100")
+    assert facts(client.get(f"/extensions/{phone.id}").text)["Phones are at"].startswith("198.51.100.7, ")
+    permit = "SELECT deny || ' ' || permit FROM asterisk.ps_endpoints"
+    assert things.asterisk(permit) == "0.0.0.0/0;::/0 198.51.100.7;2001:db8::/48;198.51.100.0/24"
+
+    typed = filled_in(client.get(f"/customers/{acme.id}/edit").text) | {"phone_networks": ""}
+    assert client.post(f"/customers/{acme.id}/edit", data=typed).status_code == 302
+    assert things.asterisk("SELECT count(*) FROM asterisk.ps_endpoints WHERE deny IS NULL AND permit IS NULL") == 1
 
 
 CODE = "Use letters without accents, digits, dot and hyphen; 20 at the most."
@@ -234,6 +295,7 @@ def test_nothing_typed_is_lost_in_an_error(client: FlaskClient) -> None:
         "blocked_list_id": "",
         "allowed_list_id": "",
         "allowed_caller_ids": "a\nb",
+        "phone_networks": "here\nthere",
         "trunk_ip": "here\nthere",
         "trunk_port": "x",
         "trunk_transport": "tcp",

@@ -8,11 +8,16 @@ from flask.testing import FlaskClient
 
 from tests.web import things
 from tests.web.html import alert, error_at, facts, filled_in, rows
+from webapp import store
 from webapp.customers.models import Customer
 from webapp.destination_lists.models import DestinationList
+from webapp.settings.models import CompanySettings
 
 
 def test_it_works(client: FlaskClient) -> None:
+    store.change([things.one(CompanySettings)], default_blocked_list_id=None)
+    for name in (things.RISKY, "Brazil"):  # They come with the system.
+        assert client.post(f"/destination-lists/{things.one(DestinationList, name=name).id}/delete").status_code == 302
     assert "No destination lists yet" in client.get("/destination-lists/").text
 
     typed = {"name": "Dear", "prefixes": "+44\n 1, 4470;55900\r\n44\n"}
@@ -32,6 +37,13 @@ def test_it_works(client: FlaskClient) -> None:
 
     page = client.post(f"/destination-lists/{dear.id}/delete", follow_redirects=True).text
     assert alert(page) == "Dear was deleted."
+
+
+def test_one_that_new_customers_get_stays(client: FlaskClient) -> None:
+    risky = things.one(DestinationList, name=things.RISKY)
+    answer = client.post(f"/destination-lists/{risky.id}/delete")
+    assert answer.status_code == 409
+    assert "other things depend on it. Settings: Asterisk Admin." in answer.text
 
 
 def test_one_that_counts_for_a_customer_stays_and_says_for_whom(client: FlaskClient) -> None:

@@ -16,6 +16,7 @@ from tests.web import things
 from tests.web.html import alert, error_at, filled_in
 from webapp import store
 from webapp.accounts.models import AuditEntry
+from webapp.destination_lists.models import DestinationList
 from webapp.ext import db
 from webapp.pages import amount
 from webapp.settings import operations
@@ -33,6 +34,12 @@ FIRST = {
     "emergency_numbers": "112, 180, 188, 190, 191, 192, 193, 194, 197, 198, 199, 911",
     "max_call_seconds": "14400",
     "prepaid_call_seconds": "3600",
+    "default_max_channels": "10",
+    "default_calls_per_second": "5",
+    "default_max_price_per_minute": "3",
+    "default_daily_limit": "200",
+    "default_blocked_list_id": "",
+    "default_allowed_list_id": "",
     "quarantine_days": "30",
     "call_requests_days": "90",
     "conference_customer_id": "",
@@ -60,7 +67,8 @@ def test_it_works(admin: FlaskClient) -> None:
     page = admin.get("/settings/").text
     assert "America/Sao_Paulo" in page
     assert 'href="/settings/edit"' in page
-    assert filled_in(admin.get("/settings/edit").text) == FIRST | {"version": "1"}
+    risky = str(things.one(DestinationList, name=things.RISKY).id)
+    assert filled_in(admin.get("/settings/edit").text) == FIRST | {"version": "1", "default_blocked_list_id": risky}
 
     changed = FIRST | {
         "version": "1",
@@ -88,9 +96,16 @@ def test_it_works(admin: FlaskClient) -> None:
 
 
 def test_the_row_holds_at_first_what_is_settled_at_first(app: Flask, client: FlaskClient) -> None:
-    """What counts while the database is away is what counts with a new one."""
+    """What counts while the database is away is what counts with a new one, but for what new customers begin with."""
+    begins = {
+        "default_max_channels": 10,
+        "default_calls_per_second": 5,
+        "default_max_price_per_minute": Decimal(3),
+        "default_daily_limit": Decimal(200),
+        "default_blocked_list_id": things.one(DestinationList, name=things.RISKY).id,
+    }
     with app.app_context():
-        assert operations.current() == SettingsSchema()
+        assert operations.current() == SettingsSchema().model_copy(update=begins)
 
 
 @pytest.mark.parametrize(

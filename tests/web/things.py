@@ -31,6 +31,7 @@ from webapp.reratings.models import Rerating
 from webapp.routes.models import Route
 from webapp.tariffs.models import PricePlan, ProviderTariff, Tariff
 
+RISKY = "High-risk and premium destinations"  # The list that comes with the system for new customers.
 _ids = itertools.count(1)
 COMPANY = ZoneInfo("America/Sao_Paulo")
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)  # From when on tariffs count.

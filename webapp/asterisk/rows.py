@@ -11,6 +11,8 @@ from typing import ClassVar
 
 Stored = str | int | None
 
+ANYWHERE = ("0.0.0.0/0", "::/0")
+
 
 def encode(value: str) -> str:
     """A text as res_config_pgsql must find it: it splits at `;` and decodes ^XX when it reads (main/config.c)."""
@@ -77,6 +79,9 @@ class Endpoint(Row):
     rewrite_contact: bool = False
     allow_transfer: bool = False
     allow_subscribe: bool = False
+    # Who may be it: requests from elsewhere are answered as a stranger's. Asterisk reads them in this order.
+    deny: tuple[str, ...] = ()
+    permit: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from webapp.asterisk.rows import Stored, encode
+from webapp.asterisk.rows import ANYWHERE, Stored, encode
 from webapp.asterisk.sync import Change, Values
 
 SECRET = frozenset({"password", "md5_cred"})
@@ -80,6 +80,11 @@ def _caller(said: str) -> Stored:
     return encode(said if "<" in said else f'"" <{said}>')
 
 
+def _denied(said: str) -> Stored:
+    """Of an access list Asterisk says that there is one, and ours begin alike. What is permitted it does not say."""
+    return ";".join(ANYWHERE) if said == "deny/permit" else _text(said)
+
+
 def _addresses(said: str) -> Stored:
     """An address is said with its mask: 10.0.0.1/255.255.255.255, or 10.0.0.1/32 on the console."""
     return ";".join(_short(address) for address in said.split(",") if address) or None
@@ -116,6 +121,7 @@ COLUMNS: dict[str, dict[str, tuple[str, Read]]] = {
         "rewrite_contact": ("RewriteContact", _yes_or_no),
         "allow_transfer": ("AllowTransfer", _yes_or_no),
         "allow_subscribe": ("AllowSubscribe", _yes_or_no),
+        "deny": ("Acl", _denied),
     },
     "ps_aors": {
         "contact": ("FixedContacts", _text),  # The agent puts it there: Contacts has those of phones among them.

@@ -153,6 +153,8 @@ _REFERENCES = {
     "blocked_list_id": "destination_lists",
     "conference_customer_id": "customers",
     "customer_id": "customers",
+    "default_allowed_list_id": "destination_lists",
+    "default_blocked_list_id": "destination_lists",
     "did_id": "dids",
     "extension_id": "extensions",
     "gateway_id": "gateways",

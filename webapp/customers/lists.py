@@ -49,6 +49,7 @@ CUSTOMERS = ListOf(
         "prepaid": Customer.prepaid,
         "credit_limit": Customer.credit_limit,
         "refuse_below_cost": Customer.refuse_below_cost,
+        "phone_networks": Customer.phone_networks,
         "trunk_ip": Customer.trunk_ip,
         "trunk_port": Customer.trunk_port,
         "trunk_transport": Customer.trunk_transport,

@@ -51,6 +51,8 @@ class Customer(Managed, Base):
     blocked_list_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("destination_lists.id"), index=True)
     allowed_list_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("destination_lists.id"), index=True)
 
+    # Where its phones register and call from; empty: from anywhere.
+    phone_networks: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     # A trunk's addresses. Calls to the customer go to the single addresses, calls from any of them are its own.
     trunk_ip: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     trunk_port: Mapped[int] = mapped_column(server_default="5060")

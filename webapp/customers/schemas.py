@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -13,6 +13,7 @@ from webapp.validation import (
     SRTP_NEEDS_TLS,
     TRANSPORTS,
     AreaCode,
+    CallsPerSecond,
     Channels,
     Codecs,
     CustomerCode,
@@ -24,7 +25,6 @@ from webapp.validation import (
     Port,
     QualifyFrequency,
     Schema,
-    Whole,
     at,
 )
 
@@ -81,7 +81,7 @@ class CustomerSchema(Schema):
         title=N_("Calls at once"),
         description=N_("In and out together, counted on each server by itself; 0: no limit."),
     )
-    calls_per_second: Annotated[Whole, Field(ge=0, le=1000)] = Field(
+    calls_per_second: CallsPerSecond = Field(
         0, title=N_("New calls per second"), description=N_("Calls out; 0: no limit.")
     )
     max_price_per_minute: Money | None = Field(
@@ -116,6 +116,15 @@ class CustomerSchema(Schema):
         None,
         title=N_("Allowed destinations"),
         description=N_("Only numbers of this list can be called. In both lists, the longer prefix counts."),
+    )
+    phone_networks: IpNetworks = Field(
+        [],
+        title=N_("Phones are at"),
+        description=N_(
+            "Addresses or networks (CIDR) from which its phones register and call, one in each line. "
+            "Empty: from anywhere."
+        ),
+        json_schema_extra={"widget": "lines"},
     )
     trunk_ip: IpNetworks = Field(
         [],

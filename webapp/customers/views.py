@@ -15,6 +15,7 @@ from webapp import details
 from webapp.bulk import DELETE, DISABLE, ENABLE, bulk_page
 from webapp.calls import recent
 from webapp.calls.lists import DIRECTIONS, DISPOSITIONS
+from webapp.customers import operations
 from webapp.customers.lists import CUSTOMERS
 from webapp.customers.models import Customer
 from webapp.customers.schemas import CustomerSchema
@@ -118,7 +119,7 @@ def suggestions() -> Any:
 @permission("customers.write")
 def edit(id: uuid.UUID | None) -> Any:
     customer = find(Customer, id)
-    form = CustomerForm(obj=customer)
+    form = CustomerForm(obj=customer, **operations.at_first())
     plans = db.session.scalars(select(PricePlan).order_by(PricePlan.name))
     choices(form.price_plan_id, plans, nothing=gettext("None"))
     lists = db.session.scalars(select(DestinationList).order_by(DestinationList.name)).all()

@@ -12,13 +12,14 @@ from webapp.ext import Base, Managed
 
 if TYPE_CHECKING:
     from webapp.customers.models import Customer
+    from webapp.settings.models import CompanySettings
 
 
 class DestinationList(Managed, Base):
     """Numbers by what they begin with. Customers may not call those of one list, or may call only those of another."""
 
     __tablename__ = "destination_lists"
-    DEPENDENTS = ("blocked_for", "allowed_for")
+    DEPENDENTS = ("blocked_for", "allowed_for", "blocked_at_first", "allowed_at_first")
 
     name: Mapped[str] = mapped_column(unique=True)
     prefixes: Mapped[list[str]] = mapped_column(ARRAY(Text))  # E.164 digits.
@@ -34,6 +35,13 @@ class DestinationList(Managed, Base):
         back_populates="allowed_list",
         order_by="Customer.code",
         passive_deletes="all",
+    )
+    # The settings, where new customers get this list.
+    blocked_at_first: Mapped[list[CompanySettings]] = relationship(
+        foreign_keys="CompanySettings.default_blocked_list_id", viewonly=True
+    )
+    allowed_at_first: Mapped[list[CompanySettings]] = relationship(
+        foreign_keys="CompanySettings.default_allowed_list_id", viewonly=True
     )
 
     __table_args__ = (CheckConstraint("array_to_string(prefixes, ',') ~ '^[0-9]{1,15}(,[0-9]{1,15})*$'", "prefixes"),)

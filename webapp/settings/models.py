@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
+from decimal import Decimal
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, Text, func
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, Numeric, Text, func
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -34,6 +35,13 @@ class CompanySettings(Managed, Base):
     price_places: Mapped[int] = mapped_column(server_default="4")  # What a call costs and is sold for is rounded to.
     # Who pays for conferences that name no customer.
     conference_customer_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("customers.id", ondelete="SET NULL"))
+    # What new customers are limited to and may not call, until something else is said of them; as in customers.
+    default_max_channels: Mapped[int] = mapped_column(server_default="0")
+    default_calls_per_second: Mapped[int] = mapped_column(server_default="0")
+    default_max_price_per_minute: Mapped[Decimal | None] = mapped_column(Numeric(16, 8))
+    default_daily_limit: Mapped[Decimal | None] = mapped_column(Numeric(16, 8))
+    default_blocked_list_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("destination_lists.id"))
+    default_allowed_list_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("destination_lists.id"))
     call_requests_days: Mapped[int] = mapped_column(server_default="90")  # How long routing decisions are kept.
 
     __table_args__ = (
@@ -47,6 +55,9 @@ class CompanySettings(Managed, Base):
         CheckConstraint("prepaid_call_seconds BETWEEN 60 AND 86400", "prepaid_call_seconds"),
         CheckConstraint("price_places BETWEEN 0 AND 8", "price_places"),
         CheckConstraint("call_requests_days BETWEEN 1 AND 365", "call_requests_days"),
+        CheckConstraint("default_max_channels BETWEEN 0 AND 10000", "default_max_channels"),
+        CheckConstraint("default_calls_per_second BETWEEN 0 AND 1000", "default_calls_per_second"),
+        CheckConstraint("default_max_price_per_minute >= 0 AND default_daily_limit >= 0", "default_amounts"),
     )
 
     def __str__(self) -> str:

@@ -10,7 +10,19 @@ from typing import Annotated
 from babel.numbers import is_currency
 from pydantic import AfterValidator, Field
 
-from webapp.validation import N_, PLAIN, AreaCode, DialCodes, Schema, Whole, matching, refuse
+from webapp.validation import (
+    N_,
+    PLAIN,
+    AreaCode,
+    CallsPerSecond,
+    Channels,
+    DialCodes,
+    Money,
+    Schema,
+    Whole,
+    matching,
+    refuse,
+)
 
 
 @cache
@@ -78,6 +90,32 @@ class SettingsSchema(Schema):
         title=N_("Longest prepaid call (s)"),
         description=N_("The money for so long a call is put by when it begins; the shorter, the more calls at once."),
     )
+    default_max_channels: Channels = Field(
+        0,
+        title=N_("Calls at once"),
+        description=N_("In and out together, counted on each server by itself; 0: no limit."),
+    )
+    default_calls_per_second: CallsPerSecond = Field(
+        0, title=N_("New calls per second"), description=N_("Calls out; 0: no limit.")
+    )
+    default_max_price_per_minute: Money | None = Field(
+        None,
+        title=N_("Highest price per minute"),
+        description=N_("Numbers that are dearer for the customer cannot be called. Empty: no limit."),
+    )
+    default_daily_limit: Money | None = Field(
+        None,
+        title=N_("Limit per day"),
+        description=N_("Once the calls out of a day come to so much, no more are placed. Empty: no limit."),
+    )
+    default_blocked_list_id: uuid.UUID | None = Field(
+        None, title=N_("Blocked destinations"), description=N_("Numbers of this list cannot be called.")
+    )
+    default_allowed_list_id: uuid.UUID | None = Field(
+        None,
+        title=N_("Allowed destinations"),
+        description=N_("Only numbers of this list can be called. In both lists, the longer prefix counts."),
+    )
     quarantine_days: Annotated[Whole, Field(ge=0, le=365)] = Field(
         30,
         title=N_("DIDs rest (days)"),
@@ -98,5 +136,13 @@ class SettingsSchema(Schema):
         "fk_settings_conference_customer_id_customers": (
             "conference_customer_id",
             N_("This customer no longer exists."),
+        ),
+        "fk_settings_default_blocked_list_id_destination_lists": (
+            "default_blocked_list_id",
+            N_("This destination list no longer exists."),
+        ),
+        "fk_settings_default_allowed_list_id_destination_lists": (
+            "default_allowed_list_id",
+            N_("This destination list no longer exists."),
         ),
     }

@@ -9,8 +9,9 @@ from flask_babel import gettext
 from sqlalchemy import select
 
 from webapp.customers.models import Customer
-from webapp.ext import db
-from webapp.forms import choose, form_for
+from webapp.destination_lists.models import DestinationList
+from webapp.ext import Managed, db
+from webapp.forms import choices, choose, form_for
 from webapp.pages import saved
 from webapp.permissions import permission
 from webapp.settings import operations
@@ -20,13 +21,23 @@ bp = Blueprint("settings", __name__, url_prefix="/settings")
 
 SettingsForm = form_for(SettingsSchema)
 
+# The settings that name another thing.
+CHOSEN: dict[str, type[Managed]] = {
+    "conference_customer_id": Customer,
+    "default_blocked_list_id": DestinationList,
+    "default_allowed_list_id": DestinationList,
+}
+
 
 @bp.get("/")
 @permission("settings.read")
 def index() -> Any:
     settings = operations.stored()
-    payer = db.session.get(Customer, settings.conference_customer_id) if settings.conference_customer_id else None
-    return render_template("settings/index.html", form=SettingsForm(obj=settings), payer=payer)
+    chosen = {
+        name: db.session.get(kind, getattr(settings, name)) if getattr(settings, name) else None
+        for name, kind in CHOSEN.items()
+    }
+    return render_template("settings/index.html", form=SettingsForm(obj=settings), chosen=chosen)
 
 
 @bp.route("/edit", methods=["GET", "POST"])
@@ -42,6 +53,9 @@ def edit() -> Any:
         url_for("customers.suggestions"),
         nothing=gettext("Nobody"),
     )
+    lists = db.session.scalars(select(DestinationList).order_by(DestinationList.name)).all()
+    for field in (form.default_blocked_list_id, form.default_allowed_list_id):
+        choices(field, lists, nothing=gettext("None"))
     if form.validate_on_submit() and form.save(settings):
         return saved(gettext("Settings saved."), ".index")
     page = render_template("settings/edit.html", form=form, time_zones=time_zones())

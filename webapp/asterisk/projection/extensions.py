@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from webapp.asterisk.projection.dialplan import PHONES, gosub
 from webapp.asterisk.projection.sip import allow, digest, media_encryption
-from webapp.asterisk.rows import Aor, Auth, Endpoint, Row
+from webapp.asterisk.rows import ANYWHERE, Aor, Auth, Endpoint, Row
 from webapp.extensions.models import Extension
 
 
@@ -28,6 +28,8 @@ def project_extension(extension: Extension) -> Iterator[Row]:
         identify_by="username",
         media_encryption=media_encryption(customer.srtp),
         rewrite_contact=True,
+        deny=ANYWHERE if customer.phone_networks else (),
+        permit=tuple(customer.phone_networks),
     )
     # One contact: a phone that registers anew takes the place of its earlier self.
     yield Aor(id=user, max_contacts=1, remove_existing=True)
