@@ -34,14 +34,17 @@ def unpacked_root(var: Path) -> Path | None:
 
 
 class Asterisk:
-    """One Asterisk: its files in `directory`, its configuration from asterisk-conf/ with `values` filled in.
+    """One Asterisk: its files in `directory`, its configuration from `source` with `values` filled in.
 
     `root` is a folder with Debian's packages unpacked, run through its own dynamic loader and libraries, so
     that it needs neither chroot nor root. None: the Asterisk installed on this system.
     """
 
-    def __init__(self, directory: Path, root: Path | None, values: Mapping[str, str]) -> None:
+    def __init__(
+        self, directory: Path, root: Path | None, values: Mapping[str, str], source: Path = conf.SOURCE
+    ) -> None:
         self.directory = directory.resolve()
+        self.source = source
         self.root = (root or Path("/")).resolve()
         self.values = dict(values)
         # What Asterisk prints before it has read logger.conf goes to the same file as its messages.
@@ -66,7 +69,7 @@ class Asterisk:
         for name in WORKING_FOLDERS:
             (self.directory / name).mkdir(parents=True, exist_ok=True)
         self.log_path.touch()
-        conf.fill(self.values | self._directories(), self.directory / "etc")
+        conf.fill(self.values | self._directories(), self.directory / "etc", self.source)
         process.own(self.directory)
         self._started = process.start(
             [*self._program(), "-fn"],
