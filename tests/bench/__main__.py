@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.embedded.asterisk import Asterisk
-from tests.bench import agent, calls, capacity, effect, imports, lists, soak
+from tests.bench import agent, calls, capacity, effect, growth, imports, lists, soak, web
 from tests.calls.exchange import (
     AgentProcess,
     prepare_database,
@@ -116,6 +116,8 @@ PARTS = {
     "capacity": capacity.main,
     "effect": effect.main,
     "soak": soak.main,
+    "web": web.main,
+    "growth": growth.main,
 }
 
 

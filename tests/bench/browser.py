@@ -8,12 +8,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from html.parser import HTMLParser
 from pathlib import Path
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from deploy.embedded.process import free_port
 from tests.bench.carrier import Carrier
@@ -132,10 +131,10 @@ class Browser:
         self.host = host
         self._connection = http.client.HTTPConnection(host, timeout=60)
         self._cookies: dict[str, str] = {}
+        self.token = ""  # What the API wants to see.
 
     def get(self, path: str) -> tuple[int, str]:
-        status, text, _ = self._ask("GET", path)
-        return status, text
+        return self.send("GET", path)
 
     def sign_in(self, name: str) -> None:
         form = self.form("/login", "password")
@@ -155,12 +154,17 @@ class Browser:
 
     def post(self, path: str, form: Form) -> int:
         """302 is what a form that was taken answers."""
-        return self._ask("POST", path, urlencode(form))[0]
+        return self.send("POST", path, urlencode(form))[0]
 
-    def _ask(self, method: str, path: str, body: str = "") -> tuple[int, str, str]:
-        headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self._cookies.items())}
-        if method == "POST":
-            headers["Content-Type"] = "application/x-www-form-urlencoded"
+    def send(
+        self, method: str, path: str, body: str = "", kind: str = "application/x-www-form-urlencoded"
+    ) -> tuple[int, str]:
+        """Status and text of the answer. A program has a token where a browser has cookies."""
+        headers = {"Content-Type": kind} if body else {}
+        if not path.startswith("/api/"):
+            headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
+        elif self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
         for attempt in (1, 2):
             try:
                 self._connection.request(method, path, body or None, headers)
@@ -176,17 +180,10 @@ class Browser:
             if name.lower() == "set-cookie":
                 key, _, rest = value.partition("=")
                 self._cookies[key] = rest.partition(";")[0]
-        return answer.status, text, urlsplit(answer.getheader("Location") or "").path
+        return answer.status, text
 
 
 def filled(form: Form, **changes: str | None) -> Form:
     """A form with other values in it; None ticks a box off."""
     kept = [(name, value) for name, value in form if name not in changes]
     return kept + [(name, value) for name, value in changes.items() if value is not None]
-
-
-def timed(browser: Browser, path: str) -> tuple[int, float]:
-    """The status of a page, and the milliseconds until all of it was there."""
-    began = time.perf_counter()
-    status, _ = browser.get(path)
-    return status, (time.perf_counter() - began) * 1000

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import os
 import random
+import socket
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -133,7 +134,7 @@ def carrier(size: Size, extra: str = "", **values: object) -> Iterator[Carrier]:
         url = prepare_database(cluster, "bench")
         app = create_app(settings(url))
         app.logger.disabled = True
-        made = Carrier(cluster, "bench", url, app, Path(folder), free_port(), size)
+        made = Carrier(cluster, "bench", url, app, Path(folder), free_port(socket.SOCK_DGRAM), size)
         fill(made, extra, values)
         yield made
         with app.app_context():

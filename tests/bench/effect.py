@@ -71,7 +71,8 @@ SPECIAL, SWITCHED = "5511987654321", "5511987654322"
 # A customer and a gateway that are always busy, and a customer that moves from a free port to the busy one.
 EXTRA = """
 INSERT INTO customers (code, name, type, trunk_ip, trunk_port, qualify_frequency)
-    VALUES ('busy', 'Busy', 'trunk', '{127.240.9.1}', %(busy)s, 0), ('moving', 'Moving', 'trunk', '{127.240.9.2}', %(port)s, 0);
+    VALUES ('busy', 'Busy', 'trunk', '{127.240.9.1}', %(busy)s, 0),
+           ('moving', 'Moving', 'trunk', '{127.240.9.2}', %(port)s, 0);
 INSERT INTO gateways (name, provider_id, ip_address, port, qualify_frequency)
     SELECT 'busy', id, '127.241.0.99', %(busy)s, 0 FROM providers LIMIT 1;
 INSERT INTO routes (name, pattern, gateway_id, priority)
