@@ -44,6 +44,7 @@ class Asterisk:
         self, directory: Path, root: Path | None, values: Mapping[str, str], source: Path = conf.SOURCE
     ) -> None:
         self.directory = directory.resolve()
+        self.source = source
         self.root = (root or Path("/")).resolve()
         self.values = dict(values)
         self.source = source

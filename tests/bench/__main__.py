@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.embedded.asterisk import Asterisk
-from tests.bench import agent, calls, imports, lists
+from tests.bench import agent, calls, capacity, effect, growth, imports, lists, soak, web
 from tests.calls.exchange import (
     AgentProcess,
     prepare_database,
@@ -107,7 +107,18 @@ def saves() -> None:
         print(_row("rival: module reload res_pjsip.so", reload_of_everything(here)))
 
 
-PARTS = {"saves": saves, "lists": lists.main, "imports": imports.main, "calls": calls.main, "agent": agent.main}
+PARTS = {
+    "saves": saves,
+    "lists": lists.main,
+    "imports": imports.main,
+    "calls": calls.main,
+    "agent": agent.main,
+    "capacity": capacity.main,
+    "effect": effect.main,
+    "soak": soak.main,
+    "web": web.main,
+    "growth": growth.main,
+}
 
 
 def main() -> None:
