@@ -5,6 +5,7 @@ from __future__ import annotations
 import smtplib
 import ssl
 from collections.abc import Sequence
+from contextlib import suppress
 from email.message import EmailMessage
 from email.utils import formatdate
 
@@ -28,10 +29,14 @@ def send(settings: AgentSettings, id: int, to: Sequence[str], message: Message) 
     mail["Auto-Submitted"] = "auto-generated"
     mail.set_content(message.text)
     try:
-        with _server(settings) as server:
+        server = _server(settings)
+        try:
             if settings.smtp_username:
                 server.login(settings.smtp_username, settings.smtp_password.get_secret_value())
             unknown = server.send_message(mail)
+        finally:
+            with suppress(OSError, smtplib.SMTPException):  # It has been taken, however the server says good-bye.
+                server.quit()
     except (OSError, smtplib.SMTPException) as error:
         raise NotSent(f"{settings.smtp_host}: {_reason(error)}") from None
     return f"refused: {', '.join(unknown)}" if unknown else ""

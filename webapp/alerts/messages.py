@@ -40,13 +40,14 @@ def message(kind: str, about: Mapping[str, Any], language: str, company: str) ->
         text = _("This is a test, sent by {username}. Alerts arrive here.").format(**about)
     else:
         subject = _("Fraud: {customer} – {rule}").format(**about)
+        consequence = ACTIONS[about["action"]]
         money = format_currency(Decimal(about["amount"]), about["currency"], locale=language)
         lines = [
             _("The rule “{rule}” hit the customer {customer} ({customer_code}).").format(**about),
             _("Within {window_minutes} minutes: {calls} calls, {minutes} minutes, {money}.").format(
                 **about, minutes=round(about["seconds"] / 60), money=money
             ),
-            _(ACTIONS[about["action"]]),
+            _(consequence),
             _("Look at it under “Fraud”, and release it there if it is honest."),
         ]
         text = "\n\n".join(lines)
