@@ -377,7 +377,6 @@ def test_one_that_never_answers_is_not_waited_for(monkeypatch: pytest.MonkeyPatc
     class Dripping(socketserver.StreamRequestHandler):
         def handle(self) -> None:
             over = threading.Event()
-            self.wfile.write(b"HTTP/1.1 200 OK\r\n")
             while not over.wait(0.02):
                 try:
                     self.wfile.write(b"H")
