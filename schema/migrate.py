@@ -24,6 +24,7 @@ REPEATABLE = (
     "functions/rating.sql",
     "functions/live.sql",
     "functions/prepaid.sql",
+    "functions/fraud.sql",
     "functions/landing.sql",
     "functions/relanding.sql",
     "functions/rerating.sql",

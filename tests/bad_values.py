@@ -32,6 +32,8 @@ CALLER_NAME = 'The characters " < > and \\ are not allowed here.'
 EXTENSION = "Use 2 to 6 digits."
 PREFIX = "Use 1 to 15 digits, country code first, such as 5511."
 MOMENT = "Use a date, with a time if you like: 2026-12-31, 31/12/2026 or 31/12/2026 14:30."
+MAIL = "Write e-mail addresses such as noc@example.com."
+URL = "Write an address such as https://example.com/alerts, without user and password."
 CURRENCY = "Write the three letters of a currency, such as BRL."
 ZONE = "Choose a time zone such as America/Sao_Paulo."
 EMERGENCY = "Use 2 to 8 digits for each."
@@ -54,6 +56,12 @@ GOOD: dict[str, dict[str, str]] = {
     "provider-tariffs": {"provider_id": "{provider}", "prefix": "5511", "cost_per_minute": "0.05"},
     "number-rules": {"pattern": "0.", "strip": "1", "prepend": "{{country}}"},
     "destination-lists": {"name": "Cheap", "prefixes": "55"},
+    "fraud-rules": {"name": "Dear calls", "kind": "spending", "max_amount": "50"},
+    "alerts": {
+        "emails": "noc@example.com",
+        "webhook_url": "https://example.com/",
+        "webhook_secret": "hush-hush-hush-hush",
+    },
     "settings": {"company_name": "Acme", "currency": "BRL", "time_zone": "America/Sao_Paulo"},
     "users": {"username": "rui.andrade", "role": "viewer", "password": "a word of his own"},
     "tokens": {"name": "billing", "role": "viewer", "expires_in_days": "30"},
@@ -343,6 +351,44 @@ BAD_VALUES: dict[str, list[tuple[str, str, str]]] = {
         ("prefixes", "5" * 16, PREFIX),
         ("prefixes", "5\x005", PREFIX),
         ("prefixes", "\n".join(map(str, range(2001))), "Give 2000 at the most."),
+    ],
+    "fraud-rules": [
+        *_name("Abroad", "Another rule has this name."),
+        ("kind", "", REQUIRED),
+        ("kind", "theft", OPTION),
+        ("customer_id", "acme", OPTION),
+        ("customer_id", NOBODY, "This customer no longer exists."),
+        ("destinations", "mars", OPTION),
+        ("prefixes", "55-11", PREFIX),
+        ("prefixes", "\n".join(map(str, range(2001))), "Give 2000 at the most."),
+        ("window_minutes", "0", "Use 1 or more."),
+        ("window_minutes", "1441", "Use 1440 or less."),
+        ("window_minutes", "1.5", WHOLE),
+        ("max_calls", "-1", "Use 0 or more."),
+        ("max_calls", "1000001", "Use 1000000 or less."),
+        ("max_minutes", "many", WHOLE),
+        *_money("max_amount"),
+        ("short_seconds", "0", "Use 1 or more."),
+        ("known_days", "366", "Use 365 or less."),
+        ("night_from", "24:00", "Use a time such as 22:00."),
+        ("night_from", "6", "Use a time such as 22:00."),
+        ("night_until", "22:00", "The night must end at another time than it begins."),
+        ("action", "shout", OPTION),
+    ],
+    "alerts": [
+        ("emails", "noc", MAIL),
+        ("emails", "noc@example.com\nBcc: all@example.com", MAIL),
+        ("emails", "João <j@example.com>", MAIL),
+        ("emails", "\n".join(f"n{n}@example.com" for n in range(21)), "Give 20 at the most."),
+        ("language", "fr", OPTION),
+        ("webhook_url", "ftp://example.com/", URL),
+        ("webhook_url", "file:///etc/passwd", URL),
+        ("webhook_url", "https://me:secret@example.com/", URL),
+        ("webhook_url", "https://example.com/\r\nX: y", URL),
+        ("webhook_url", "https://example.com\\@10.0.0.1/", URL),
+        ("webhook_url", "https://" + "x" * 500, "Use 500 characters at the most."),
+        ("webhook_secret", "short", "Use 16 to 200 letters without accents, digits and signs."),
+        ("webhook_secret", "", "A webhook needs a secret, so that it knows who sends."),
     ],
     "settings": [
         ("max_call_seconds", "59", "Use 60 or more."),

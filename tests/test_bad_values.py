@@ -34,6 +34,8 @@ PLACES = {
     "provider-tariffs": ("/providers/{provider}/tariffs/new", "/provider-tariffs/"),
     "number-rules": ("/dialling/new", "/number-rules/"),
     "settings": ("/settings/edit", "/settings/"),
+    "alerts": ("/fraud/alerts/edit", "/alerts/"),
+    "fraud-rules": ("/fraud/rules/new", "/fraud-rules/"),
 }
 
 
@@ -49,6 +51,7 @@ def there(app: Flask, session: object, monkeypatch: pytest.MonkeyPatch) -> dict[
     things.tariff(plan, "5511")
     things.deck_line(sul, "5511")
     things.destination_list("Dear")
+    things.fraud_rule("Abroad")
     return {
         "office": acme.id,
         "trunk": things.trunk("padaria-velha", "10.1.0.1").id,
@@ -87,7 +90,7 @@ def paths(entity: str, there: dict[str, UUID]) -> tuple[str, str]:
 def send(program: Program, entity: str, path: str, body: dict[str, str]) -> Any:
     """What is left empty on a page, a program leaves out."""
     said = {name: value for name, value in body.items() if value}
-    return program.put(path, said) if entity == "settings" else program.post(path, said)
+    return program.put(path, said) if entity in ("settings", "alerts") else program.post(path, said)
 
 
 @EVERY_ENTITY

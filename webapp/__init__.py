@@ -49,6 +49,9 @@ AREAS = (
     "dialling",
     "number_rules",
     "destination_lists",
+    "fraud_cases",
+    "fraud_rules",
+    "alerts",
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -103,6 +103,14 @@ class AgentSettings(NodeSettings):
     ami_username: str = "agent"
     ami_secret: SecretStr
     agent_http_port: int = Field(default=0, ge=0, le=65535)  # Of /healthz and /readyz; 0: they are not answered.
+    # By which server alerts are sent as e-mails; without a host they are not.
+    smtp_host: str = ""
+    smtp_port: int = Field(default=587, ge=1, le=65535)
+    smtp_username: str = ""
+    smtp_password: SecretStr = SecretStr("")
+    smtp_from: str = Field(default="asterisk-admin@localhost", pattern=r"^[^\s<>,@]+@[^\s<>,@]+$")
+    smtp_tls: Literal["starttls", "tls", "none"] = "starttls"
+    webhook_allow_private: bool = False  # Whether alerts may go to addresses of our own network, and over http.
     asterisk_spool_path: Path = Path("/var/spool/asterisk/outgoing")
     asterisk_journal_path: Path = Path("/var/log/asterisk/cdr-custom/journal.csv")
 

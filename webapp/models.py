@@ -1,6 +1,7 @@
 """Every model, imported in one place: they refer to each other by name, so all must be known before one is used."""
 
 from webapp.accounts.models import AuditEntry, KnownAddress, SecondFactor, SignInTry, User, UserSession
+from webapp.alerts.models import Alert, AlertSettings
 from webapp.calls.models import Call, CallTotal, Journal, JournalDay, UnratedCdr
 from webapp.conferences.models import Conference, Participant
 from webapp.customers.models import Customer
@@ -8,6 +9,8 @@ from webapp.destination_lists.models import DestinationList
 from webapp.dialling.models import NumberRule
 from webapp.dids.models import Allocation, Did
 from webapp.extensions.models import Extension
+from webapp.fraud_cases.models import FraudCase
+from webapp.fraud_rules.models import FraudLook, FraudRule, FraudTest
 from webapp.gateways.models import Gateway
 from webapp.imports.models import DidLine, Import, ImportChange, ImportFile, TariffLine
 from webapp.invoice_checks.models import InvoiceCheck, InvoiceLine
@@ -22,6 +25,8 @@ from webapp.tariffs.models import PricePlan, ProviderTariff, Tariff
 from webapp.tokens.models import ApiToken, RateLimit
 
 __all__ = [
+    "Alert",
+    "AlertSettings",
     "Allocation",
     "ApiToken",
     "AuditEntry",
@@ -34,6 +39,10 @@ __all__ = [
     "Did",
     "DidLine",
     "Extension",
+    "FraudCase",
+    "FraudLook",
+    "FraudRule",
+    "FraudTest",
     "Gateway",
     "Import",
     "ImportChange",

@@ -82,6 +82,11 @@ REPORTS = (
     Entry("completeness.index", lazy_gettext("Completeness"), "check"),
     Entry("invoice_checks.index", lazy_gettext("Invoice check"), "check"),
 )
+FRAUD = (
+    Entry("fraud_cases.index", lazy_gettext("Cases"), "alert-triangle"),
+    Entry("fraud_rules.index", lazy_gettext("Rules"), "adjustments"),
+    Entry("alerts.index", lazy_gettext("Alerts"), "alert-circle"),
+)
 NAVIGATION = (
     Entry("dashboard.index", lazy_gettext("Dashboard"), "layout-dashboard"),
     Entry("live.index", lazy_gettext("Live calls"), "phone-call"),
@@ -95,6 +100,7 @@ NAVIGATION = (
     Entry("simulator.index", lazy_gettext("Simulator"), "test-pipe"),
     Entry("tariffs.index", lazy_gettext("Tariffs"), "coins"),
     Entry("payments.index", lazy_gettext("Payments"), "cash"),
+    Entry("fraud_cases.index", lazy_gettext("Fraud"), "alert-triangle", tabs=FRAUD),
     Entry("reports.index", lazy_gettext("Reports"), "chart-bar", tabs=REPORTS),
     Entry("imports.index", lazy_gettext("Imports"), "upload"),
     Entry("settings.index", lazy_gettext("Settings"), "settings", tabs=SETTINGS),

@@ -29,6 +29,8 @@ _AREAS = (
     "tariffs",
     "number-rules",
     "destination_lists",
+    "fraud_cases",
+    "fraud_rules",
     "conferences",
     "imports",
 )
@@ -37,6 +39,8 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     **{f"{area}.write": _WRITERS for area in _AREAS},
     "settings.read": _READERS,
     "settings.write": _ADMINS,
+    "alerts.read": _ADMINS,  # The address of a webhook may be a secret.
+    "alerts.write": _ADMINS,
     "nodes.read": _READERS,
     "nodes.write": _ADMINS,
     "users.read": _ADMINS,

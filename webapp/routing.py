@@ -28,6 +28,7 @@ REASONS = {
     "unknown_customer": lazy_gettext("Nobody knows whose call it is."),
     "customer_disabled": lazy_gettext("The customer is disabled."),
     "invalid_number": lazy_gettext("This is no number: digits, *, # and one + at the start."),
+    "fraud": lazy_gettext("The customer’s calls are stopped, because a rule against fraud hit."),
     "blocked": lazy_gettext("The destination lists of the customer do not allow it."),
     "no_tariff": lazy_gettext("The price plan has no tariff for this number."),
     "too_dear": lazy_gettext("A minute is dearer than the customer may call."),

@@ -222,7 +222,7 @@ Prefix = Annotated[
     BeforeValidator(_prefix_digits),
     AfterValidator(matching(r"[0-9]{1,15}", N_("Use 1 to 15 digits, country code first, such as 5511."))),
 ]
-Prefixes = Annotated[
+PrefixesOrNone = Annotated[
     list[
         Annotated[
             str,
@@ -230,7 +230,18 @@ Prefixes = Annotated[
             AfterValidator(matching(r"[0-9]{1,15}", N_("Use 1 to 15 digits, country code first, such as 5511."))),
         ]
     ],
-    Field(min_length=1, max_length=2000),
+    Field(max_length=2000),
+    BeforeValidator(_split_lines),
+    AfterValidator(_distinct),
+]
+Prefixes = Annotated[PrefixesOrNone, Field(min_length=1)]
+_email = matching(
+    r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?",
+    N_("Write e-mail addresses such as noc@example.com."),
+)
+EMails = Annotated[
+    list[Annotated[str, AfterValidator(_email)]],
+    Field(max_length=20),
     BeforeValidator(_split_lines),
     AfterValidator(_distinct),
 ]

@@ -29,6 +29,8 @@ from webapp.dialling.models import NumberRule
 from webapp.dids.models import Did
 from webapp.ext import db
 from webapp.extensions.models import Extension
+from webapp.fraud_cases.models import FraudCase
+from webapp.fraud_rules.models import FraudRule
 from webapp.gateways.models import Gateway
 from webapp.imports.models import Import
 from webapp.invoice_checks.models import InvoiceCheck
@@ -246,12 +248,35 @@ SELECT '', 'ada', now(), 3, jsonb_build_array(
 """
 
 
+# Rules against fraud hit two customers; one was released. What was told of it, and what was tried.
+FRAUD = """
+UPDATE fraud_rules SET state = 'armed' WHERE kind = 'spending';
+INSERT INTO fraud_looks SELECT id, now(), 34, '' FROM fraud_rules WHERE state = 'armed';
+INSERT INTO fraud_cases
+    (rule_id, rule_name, customer_id, action, calls, seconds, amount, evidence, released_at, released_by)
+SELECT r.id, r.name, c.id, r.action, 9, 1234, 87.4, jsonb_build_array(
+    jsonb_build_object('started_at', now(), 'number', '5352345678', 'seconds', 254, 'price', '21.5'),
+    jsonb_build_object('started_at', now(), 'number', '18765551234', 'seconds', 31, 'price', '7.25')),
+    CASE WHEN c.n = 2 THEN now() END, CASE WHEN c.n = 2 THEN 'olga' ELSE '' END
+FROM fraud_rules r, (SELECT id, row_number() OVER (ORDER BY code) AS n FROM customers) AS c
+WHERE r.kind = 'spending' AND c.n <= 2;
+UPDATE alert_settings
+SET emails = '{noc@example.com}', webhook_url = 'https://example.com/alerts', webhook_secret = 'x';
+INSERT INTO alerts (channel, kind, about, tries, sent_at, error)
+SELECT channel, 'fraud', jsonb_build_object('case', f.id, 'customer', c.name, 'rule', f.rule_name), 1,
+    CASE WHEN channel = 'email' THEN now() END,
+    CASE WHEN channel = 'webhook' THEN 'example.com answered 500' ELSE '' END
+FROM fraud_cases f JOIN customers c ON c.id = f.customer_id, unnest(ARRAY['email', 'webhook']) AS channel
+"""
+
+
 def record_calls() -> None:
     """As Asterisk does, when they end; those that go on; and a proof that found something."""
     db.session.execute(text(CDRS))
     db.session.execute(text(LIVE))
     db.session.execute(text(CONFERENCE))
     db.session.execute(text(PROOF))
+    db.session.execute(text(FRAUD))
     db.session.commit()
 
 
@@ -268,6 +293,10 @@ def enter_more(page: Page, site: Site) -> None:
     page.goto(f"{site.url}/destination-lists/new")
     fill(page, name="Dear countries", prefixes="882\n883\n5355")
     submit(page)
+    rule = site.stored(lambda: db.session.scalars(select(FraudRule.id).where(FraudRule.kind == "destination")).one())
+    page.goto(f"{site.url}/fraud/rules/{rule}")
+    with page.expect_navigation():
+        page.locator("#test form button").last.click()
     page.goto(f"{site.url}/dialling/new")
     fill(page, pattern="99X.", strip="2", description="Filial")
     submit(page)
@@ -354,6 +383,22 @@ def every_page(site: Site) -> dict[str, str]:
             "destination-list": f"/destination-lists/{one(DestinationList)}",
             "destination-lists-edit": f"/destination-lists/{one(DestinationList)}/edit",
             "destination-lists-nothing-found": "/destination-lists/?q=zzzz",
+            "fraud-cases": "/fraud/",
+            "fraud-cases-nothing-found": "/fraud/?q=zzzz",
+            "fraud-case": f"/fraud/cases/{one(FraudCase, FraudCase.released_at.is_(None))}",
+            "fraud-case-released": f"/fraud/cases/{one(FraudCase, FraudCase.released_at.is_not(None))}",
+            "fraud-customer": f"/customers/{one(Customer)}",
+            "fraud-rules": "/fraud/rules/",
+            "fraud-rules-nothing-found": "/fraud/rules/?q=zzzz",
+            "fraud-rules-new": "/fraud/rules/new",
+            **{
+                f"fraud-rule-{kind}": f"/fraud/rules/{one(FraudRule, FraudRule.kind == kind)}"
+                for kind in ("spending", "destination", "night")
+            },
+            "fraud-rules-edit": f"/fraud/rules/{one(FraudRule, FraudRule.kind == 'spending')}/edit",
+            "fraud-rules-delete": f"/fraud/rules/{one(FraudRule)}/delete",
+            "alerts": "/fraud/alerts/",
+            "alerts-edit": "/fraud/alerts/edit",
             "tokens": "/tokens/",
             "tokens-new": "/tokens/new",
             "tokens-revoke": f"/tokens/{one(ApiToken)}/revoke",

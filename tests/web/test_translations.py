@@ -27,6 +27,8 @@ SAME = {
     "Gateways",
     "gateway",
     "DID",
+    "E-mail",
+    "Webhook",
     "DIDs",
     "Status",
     "Codecs",

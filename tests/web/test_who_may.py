@@ -33,6 +33,8 @@ AREAS = (
     "tariffs",
     "number-rules",
     "destination_lists",
+    "fraud_cases",
+    "fraud_rules",
     "conferences",
     "imports",
 )
@@ -43,6 +45,8 @@ MAY: dict[str, frozenset[str]] = {
     **{f"{area}.write": WRITERS for area in AREAS},
     "settings.read": EVERYBODY,
     "settings.write": ADMINS,
+    "alerts.read": ADMINS,
+    "alerts.write": ADMINS,
     "nodes.read": EVERYBODY,
     "nodes.write": ADMINS,
     "users.read": ADMINS,

@@ -24,6 +24,9 @@ from webapp.dids.models import Did
 from webapp.dids.schemas import AllocationSchema, DidRangeSchema
 from webapp.ext import Base, Managed, db
 from webapp.extensions.models import Extension
+from webapp.fraud_cases.models import FraudCase
+from webapp.fraud_rules import operations as fraud
+from webapp.fraud_rules.models import FraudRule
 from webapp.gateways.models import Gateway
 from webapp.invoice_checks.models import InvoiceCheck
 from webapp.providers.models import Provider
@@ -84,6 +87,22 @@ def deck_line(provider: Provider, prefix: str = "55", cost: str = "0.05", **valu
 
 def destination_list(name: str = "International", *prefixes: str) -> DestinationList:
     return _stored(DestinationList(name=name, prefixes=list(prefixes) or ["1", "44"]))
+
+
+def fraud_rule(name: str = "Abroad", **values: Any) -> FraudRule:
+    rule = FraudRule(name=name, **{"kind": "spending", "max_amount": Decimal(10), **values})
+    fraud.save(rule)
+    db.session.refresh(rule)
+    db.session.expunge_all()
+    _let_go()
+    return rule
+
+
+def fraud_case(customer: Customer, action: str = "block_international", **values: Any) -> FraudCase:
+    """A rule has hit a customer, as an agent finds it."""
+    call = {"started_at": START.isoformat(), "number": "442071234567", "seconds": 60, "price": "30.00000000"}
+    made = {"rule_name": "Abroad", "calls": 2, "seconds": 600, "amount": Decimal(60), "evidence": [call], **values}
+    return _stored(FraudCase(customer_id=customer.id, action=action, **made))
 
 
 def number_rule(**values: Any) -> NumberRule:

@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
-from webapp.agent import conference, contacts, database, health, journal, live, outbox, proof
+from webapp.agent import alerts, conference, contacts, database, fraud, health, journal, live, outbox, proof
 from webapp.agent.ami import Ami, AmiDown, AmiError
 from webapp.config import AgentSettings
 from webapp.settings.models import ALIVE_SECONDS
@@ -63,6 +63,8 @@ class Agent:
                     live.SHARE,
                 ),
                 live.repeat(partial(contacts.look, *seen), contacts.PAUSE_SECONDS, contacts.SHARE),
+                live.repeat(partial(fraud.look, self.engine), fraud.PAUSE_SECONDS, fraud.SHARE),
+                live.repeat(partial(alerts.look, self.engine, self.settings), alerts.PAUSE_SECONDS, alerts.SHARE),
             )
         ]
         for task in tasks:
@@ -182,6 +184,7 @@ class Agent:
         database.keep_partitions(self.engine)
         database.release_quarantine(self.engine)
         outbox.forget_old(self.engine)
+        alerts.forget_old(self.engine)
 
 
 def _tell_of_its_end(task: asyncio.Task[None]) -> None:

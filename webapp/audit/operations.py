@@ -18,6 +18,8 @@ from sqlalchemy.sql.base import ExecutableOption
 
 from webapp.accounts.models import AuditEntry, User
 from webapp.accounts.schemas import UserSchema
+from webapp.alerts.models import AlertSettings
+from webapp.alerts.schemas import AlertSettingsSchema
 from webapp.conferences.models import Conference
 from webapp.conferences.schemas import ConferenceSchema
 from webapp.customers.models import Customer
@@ -31,6 +33,10 @@ from webapp.dids.schemas import AllocationSchema, DidRangeSchema
 from webapp.ext import Base, db
 from webapp.extensions.models import Extension
 from webapp.extensions.schemas import ExtensionSchema
+from webapp.fraud_cases.models import FraudCase
+from webapp.fraud_cases.schemas import ReleaseSchema
+from webapp.fraud_rules.models import FraudRule
+from webapp.fraud_rules.schemas import FraudRuleSchema
 from webapp.gateways.models import Gateway
 from webapp.gateways.schemas import GatewaySchema
 from webapp.invoice_checks.models import InvoiceCheck
@@ -67,6 +73,7 @@ class Kind:
 
 
 KINDS = {
+    "alert_settings": Kind(N_("Alerts"), AlertSettings, AlertSettingsSchema, "alerts.index"),
     "api_tokens": Kind(N_("API token"), ApiToken, TokenSchema),
     "asterisk": Kind(N_("Asterisk's tables"), None),
     "conferences": Kind(N_("Conference"), Conference, ConferenceSchema, "conferences.show"),
@@ -77,6 +84,8 @@ KINDS = {
     "extensions": Kind(
         N_("Extension"), Extension, ExtensionSchema, "extensions.show", [joinedload(Extension.customer)]
     ),
+    "fraud_cases": Kind(N_("Fraud case"), FraudCase, ReleaseSchema, "fraud_cases.show"),
+    "fraud_rules": Kind(N_("Fraud rule"), FraudRule, FraudRuleSchema, "fraud_rules.show"),
     "gateways": Kind(N_("Gateway"), Gateway, GatewaySchema, "gateways.show"),
     "invoice_checks": Kind(N_("Invoice check"), InvoiceCheck, BillSchema, "invoice_checks.show"),
     "nodes": Kind(N_("Node"), None),
@@ -117,7 +126,15 @@ _FIELDS = {
     "only_unrated": N_("Only those without a price"),
     "price_after": N_("Price after"),
     "price_before": N_("Price before"),
+    "action": N_("What happens then"),
     "allocated_at": N_("Allocated at"),
+    "amount": N_("Amount"),
+    "changed_at": N_("Changed at"),
+    "exempt_until": N_("Not stopped until"),
+    "released_by": N_("Released by"),
+    "rule_name": N_("Rule"),
+    "seconds": N_("Seconds"),
+    "state": N_("State"),
     "closing_at": N_("Closed at"),
     "node": N_("Node"),
     "number": N_("Number"),

@@ -26,6 +26,7 @@ from webapp.export import csv_file
 from webapp.ext import db
 from webapp.extensions.models import Extension
 from webapp.forms import choices, delete_page, find, form_for, suggested
+from webapp.fraud_cases import operations as fraud
 from webapp.live import operations as live
 from webapp.live.models import LiveCall
 from webapp.pages import saved
@@ -97,6 +98,7 @@ def show(id: uuid.UUID) -> Any:
             Extension.extension,
             url=url_for("extensions.index", customer_id=id),
         ),
+        fraud_cases=fraud.open_cases(id),
         recent=recent.of_customer(id),
         directions=DIRECTIONS,
         dispositions=DISPOSITIONS,

@@ -18,6 +18,7 @@ from webapp.customers.models import Customer
 from webapp.dids.models import STATUSES, Did
 from webapp.ext import db
 from webapp.extensions.models import Extension
+from webapp.fraud_cases.models import FraudCase
 from webapp.gateways.models import Gateway
 from webapp.live import operations as live
 from webapp.live.models import LiveCall, LiveContact, LiveRegistration
@@ -67,6 +68,7 @@ class Alarm(BaseModel):
     """Something that needs somebody."""
 
     kind: Literal[
+        "fraud",
         "node_away",
         "asterisk_away",
         "sync_behind",
@@ -76,7 +78,7 @@ class Alarm(BaseModel):
         "below_cost",
     ]
     count: int
-    names: list[str] = Field(description="The first of the nodes or gateways.")
+    names: list[str] = Field(description="The first of the nodes, gateways or customers.")
 
 
 class Stats(BaseModel):
@@ -245,7 +247,20 @@ def alarms(gateways: Gateways | None = None) -> list[Alarm]:
     }
     named = [Alarm(kind=kind, count=len(names), names=list(names[:NAMED])) for kind, names in found.items() if names]
     counted = {"unrated": unrated.count(), "below_cost": _losses()}
-    return named + [Alarm(kind=kind, count=count, names=[]) for kind, count in counted.items() if count]
+    return _fraud() + named + [Alarm(kind=kind, count=count, names=[]) for kind, count in counted.items() if count]
+
+
+def _fraud() -> list[Alarm]:
+    """The customers with open cases, if there are any."""
+    names = (
+        select(Customer.name, func.min(FraudCase.created_at).label("since"))
+        .join(FraudCase, FraudCase.customer_id == Customer.id)
+        .where(FraudCase.released_at.is_(None))
+        .group_by(Customer.id)
+    ).subquery()
+    query = select(names.c.name, func.count().over()).order_by(names.c.since, names.c.name).limit(NAMED)
+    rows = db.session.execute(query).all()
+    return [Alarm(kind="fraud", count=rows[0][1], names=[name for name, _ in rows])] if rows else []
 
 
 def _losses() -> int:

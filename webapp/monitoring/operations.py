@@ -16,6 +16,7 @@ from webapp.calls.lists import DIRECTIONS
 from webapp.calls.models import Call, CallTotal, UnratedCdr
 from webapp.ext import db
 from webapp.extensions.models import Extension
+from webapp.fraud_cases.models import FraudCase
 from webapp.gateways.models import Gateway
 from webapp.live import operations as live
 from webapp.live.models import LiveCall, LiveContact, LiveNode, LiveRegistration
@@ -218,12 +219,14 @@ def _stock() -> list[Metric]:
             gateways.scalar_subquery(),
             _counted(select(UnratedCdr.cdr_id).limit(MOST)),
             _counted(select(Call.id).where(Call.unrated != "").limit(MOST)),
+            _counted(select(FraudCase.id).where(FraudCase.released_at.is_(None))),
         )
     ).one()
     figures = (
         ("gateways_enabled", "Gateways that are enabled."),
         ("unrated_cdrs", f"Call records that no call could be made of; counted up to {MOST}."),
         ("calls_without_price", f"Calls of whatever age that have no price; counted up to {MOST}."),
+        ("fraud_cases_open", "Customers and rules against fraud that hit them, until somebody releases them."),
     )
     return [Metric(name, help, [({}, count)]) for (name, help), count in zip(figures, row, strict=True)]
 

@@ -167,7 +167,9 @@ BEGIN
 
     -- Nothing stands in the way of an emergency. Others are charged as rate_call() has it.
     IF NOT is_emergency THEN
-        IF public.is_blocked(customer, dialled_number) THEN
+        IF NOT is_ours AND public.is_stopped(customer.id, dialled_number, settings.country_code) THEN
+            RETURN public.refused('fraud', 21);
+        ELSIF public.is_blocked(customer, dialled_number) THEN
             RETURN public.refused('blocked', 21);
         END IF;
         SELECT * INTO plan FROM public.price_plans p WHERE p.id = customer.price_plan_id;

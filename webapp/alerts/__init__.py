@@ -1,0 +1,1 @@
+"""Alerts: whom to tell when something needs somebody, and what was told."""

@@ -1,0 +1,1 @@
+"""Fraud cases: whom a rule hit, and letting them call again."""

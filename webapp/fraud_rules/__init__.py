@@ -1,0 +1,1 @@
+"""Fraud rules: which calls out look like toll fraud, and what to do about them."""
