@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from flask import current_app
-from sqlalchemy import func, select, text
+from sqlalchemy import delete, func, select, text, update
 
 from webapp import store
 from webapp.calls.models import Call
@@ -28,6 +28,7 @@ from webapp.invoice_checks.models import InvoiceCheck
 from webapp.providers.models import Provider
 from webapp.reratings.models import Rerating
 from webapp.routes.models import Route
+from webapp.settings.models import CompanySettings
 from webapp.tariffs.models import PricePlan, ProviderTariff, Tariff
 
 RISKY = "High-risk and premium destinations"  # The list that comes with the system for new customers.
@@ -83,6 +84,13 @@ def deck_line(provider: Provider, prefix: str = "55", cost: str = "0.05", **valu
 
 def destination_list(name: str = "International", *prefixes: str) -> DestinationList:
     return _stored(DestinationList(name=name, prefixes=list(prefixes) or ["1", "44"]))
+
+
+def no_destination_lists() -> None:
+    """Those that come with the system are gone."""
+    db.session.execute(update(CompanySettings).values(default_blocked_list_id=None))
+    db.session.execute(delete(DestinationList))
+    _let_go()
 
 
 def number_rule(**values: Any) -> NumberRule:
