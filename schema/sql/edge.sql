@@ -39,7 +39,7 @@ INSERT INTO public.destination_lists (name, prefixes) VALUES
      -- Premium rate and donations in Brazil, as they are dialled, and with the country code before them.
      || '{0900,0500,550900,550500,55900,55500}'),
     -- For who may call Brazil and nothing else: with area code, without one (0300, 0303, 0800), short (3003, 4004 ...).
-    ('Brazil', '{55,0300,0303,0800,3003,3004,4001,4002,4003,4004,4007,4020}')
+    ('Brazil only', '{55,0300,0303,0800,3003,3004,4001,4002,4003,4004,4007,4020}')
 ON CONFLICT (name) DO NOTHING;
 
 -- Customers who are there already stay as they are: these are for new ones. Amounts are of the company's currency.

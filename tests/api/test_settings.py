@@ -115,7 +115,7 @@ def test_rules_are_sorted_and_filtered(api: Program) -> None:
 def test_new_customers_begin_with_what_is_settled_where_nothing_is_said(api: Program, admin: Program) -> None:
     risky = admin.get("/settings/").json["default_blocked_list_id"]
     assert api.get(f"/destination-lists/{risky}").json["name"] == "High-risk and premium destinations"
-    brazil = api.get("/destination-lists/", q="Brazil").json["items"][0]["id"]
+    brazil = api.get("/destination-lists/", q="Brazil only").json["items"][0]["id"]
     admin.patch("/settings/", {"default_allowed_list_id": brazil, "default_daily_limit": None})
     begins = {
         "max_channels": 10,

@@ -8,16 +8,12 @@ from flask.testing import FlaskClient
 
 from tests.web import things
 from tests.web.html import alert, error_at, facts, filled_in, rows
-from webapp import store
 from webapp.customers.models import Customer
 from webapp.destination_lists.models import DestinationList
-from webapp.settings.models import CompanySettings
 
 
 def test_it_works(client: FlaskClient) -> None:
-    store.change([things.one(CompanySettings)], default_blocked_list_id=None)
-    for name in (things.RISKY, "Brazil"):  # They come with the system.
-        assert client.post(f"/destination-lists/{things.one(DestinationList, name=name).id}/delete").status_code == 302
+    things.no_destination_lists()
     assert "No destination lists yet" in client.get("/destination-lists/").text
 
     typed = {"name": "Dear", "prefixes": "+44\n 1, 4470;55900\r\n44\n"}

@@ -177,7 +177,8 @@ IN_OTHER_ORDER = {"routes", "imports", "audit", "number-rules"}  # Than of what 
 
 @pytest.fixture
 def client(client: FlaskClient) -> FlaskClient:
-    """An administrator's browser, for some lists are for nobody else."""
+    """An administrator's browser, for some lists are for nobody else. All of them are empty."""
+    things.no_destination_lists()
     db.session.execute(update(User).values(role="admin"))
     db.session.commit()
     return client

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from flask import current_app
-from sqlalchemy import func, select, text
+from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.orm import undefer
 
 from webapp import store
@@ -32,6 +32,7 @@ from webapp.invoice_checks.models import InvoiceCheck
 from webapp.providers.models import Provider
 from webapp.reratings.models import Rerating
 from webapp.routes.models import Route
+from webapp.settings.models import CompanySettings
 from webapp.tariffs.models import PricePlan, ProviderTariff, Tariff
 
 RISKY = "High-risk and premium destinations"  # The list that comes with the system for new customers.
@@ -103,6 +104,11 @@ def fraud_case(customer: Customer, action: str = "block_international", **values
     call = {"started_at": START.isoformat(), "number": "442071234567", "seconds": 60, "price": "30.00000000"}
     made = {"rule_name": "Abroad", "calls": 2, "seconds": 600, "amount": Decimal(60), "evidence": [call], **values}
     return _stored(FraudCase(customer_id=customer.id, action=action, **made))
+def no_destination_lists() -> None:
+    """Those that come with the system are gone."""
+    db.session.execute(update(CompanySettings).values(default_blocked_list_id=None))
+    db.session.execute(delete(DestinationList))
+    _let_go()
 
 
 def number_rule(**values: Any) -> NumberRule:
