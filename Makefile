@@ -4,10 +4,10 @@ PYTHON := $(VENV)/bin/python
 export RUFF_CACHE_DIR := $(CURDIR)/var/cache/ruff
 export MYPY_CACHE_DIR := $(CURDIR)/var/cache/mypy
 
-.PHONY: help run test check fmt translations soak bench clean tools
+.PHONY: help run test check fmt translations soak install-test bench clean tools
 
 help: ## show this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 8
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
 
 run: ## start everything on this machine: PostgreSQL, Asterisk, agent and web (Ctrl-C stops it)
 	@deploy/embedded/bootstrap run
@@ -15,7 +15,7 @@ run: ## start everything on this machine: PostgreSQL, Asterisk, agent and web (C
 
 # Side by side, for there are two cores and most of these mostly wait: each of the folders, and all the others together.
 BESIDE := calls browser api
-OTHERS := $(filter-out $(BESIDE:%=tests/%/) tests/bench/ tests/__pycache__/,$(wildcard tests/*/ tests/test_*.py))
+OTHERS := $(filter-out $(BESIDE:%=tests/%/) tests/bench/ tests/install/ tests/__pycache__/,$(wildcard tests/*/ tests/test_*.py))
 PYTEST := $(PYTHON) -m pytest -o cache_dir=var/cache/pytest
 
 test: check ## run every check and every test; T="tests/deploy -k kill" passes arguments to pytest
@@ -49,6 +49,9 @@ translations: tools ## collect the texts for the translators, and compile what t
 
 soak: tools ## kill each part in turn while 20 calls a second are made, and say how soon all was well again
 	SOAK=1 $(PYTEST) -s tests/calls/test_killings.py
+
+install-test: tools ## install, upgrade, damage and restore on a clean Debian 12 below ./var (root, ten minutes)
+	$(PYTHON) -m tests.install.prove
 
 bench: tools ## measure saves, lists, imports and ten million calls, each beside its rival; B="lists" measures one
 	$(PYTHON) -m tests.bench $(B)
