@@ -93,7 +93,9 @@ class Phone:
             "Content-Length: 0",
         ]
         self.socket.send(("\r\n".join(lines) + "\r\n\r\n").encode())
-        print(self.socket.recv(8192).decode().splitlines()[0], flush=True)
+        while not (answer := self.socket.recv(8192).decode()).startswith("SIP/2.0 "):
+            pass  # Asterisk asks whether we are there.
+        print(answer.splitlines()[0], flush=True)
 
 
 def digest(text: str) -> str:
