@@ -94,7 +94,7 @@ def _is_secret(name: str) -> bool:
 def _sent_from_here() -> bool:
     """Another site's page may send what it likes, and so may one at another port of this host, where our cookies go as
     well. We do not put it into a form of ours, which has a token and sends itself."""
-    if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
+    if request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none"):  # None: by the user himself.
         return False
     origin = request.headers.get("Origin")
     return origin is None or urlsplit(origin).netloc == request.host

@@ -284,7 +284,7 @@ def test_a_token_of_less_can_do_less_than_its_maker(app: Flask, admin: FlaskClie
     db.session.commit()
     body = {"name": "second", "role": "viewer", "expires_in_days": 1}
     assert program.post("/api/v1/tokens/", json=body, headers=headers).status_code == 403
-    db.session.execute(update(ApiToken).values(expires_at=dt.datetime.now(dt.UTC) - dt.timedelta(seconds=1)))
+    db.session.execute(update(ApiToken).values(expires_at=dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)))
     db.session.commit()
     assert program.get("/api/v1/customers/", headers=headers).status_code == 401
 

@@ -65,6 +65,16 @@ def _entries() -> int | None:
     return db.session.scalar(select(func.count()).select_from(AuditEntry))
 
 
+def test_a_token_of_before_the_sign_in_is_good_no_more(app: Flask, admin: FlaskClient) -> None:
+    """Whoever planted a session in a browser knows its token, and not that of the session that begins then."""
+    browser = app.test_client()
+    planted = token(browser, "/login")
+    signing_in = {"username": "ada", "password": PASSWORD, "csrf_token": planted}
+    assert browser.post("/login", data=signing_in).status_code == 302
+    assert browser.post("/logout", data={"csrf_token": planted}).status_code == 400
+    assert browser.post("/logout", data={"csrf_token": token(browser)}).status_code == 302
+
+
 def test_pages_take_no_other_methods_in_disguise(app: Flask, admin: FlaskClient) -> None:
     """Neither a header nor a field turns a GET or a POST into something else."""
     customer = things.office("acme")
