@@ -16,6 +16,7 @@ from tests.calls.conftest import calls_app as calls_app
 from tests.calls.conftest import calls_url as calls_url
 from tests.calls.conftest import carrier as carrier
 from tests.calls.exchange import settings
+from tests.engine.tables import NAMES
 from tests.faults.network import Cable
 from webapp import create_app
 from webapp.ext import db
@@ -68,9 +69,9 @@ def empty() -> None:
         connection.execute(
             text(
                 "TRUNCATE providers, customers, peer_addresses, audit_log, nodes, users, sign_in_tries, price_plans, "
-                "imports, asterisk.ps_endpoints, asterisk.ps_aors, asterisk.ps_auths, asterisk.ps_endpoint_id_ips, "
-                "asterisk.ps_registrations CASCADE"
+                "imports CASCADE"
             )
         )
-        connection.execute(text("DELETE FROM asterisk.extensions WHERE owner IS NOT NULL"))
+        for table in NAMES:
+            connection.execute(text(f"DELETE FROM asterisk.{table} WHERE owner <> 'system'"))  # noqa: S608 - ours
         connection.execute(text("INSERT INTO settings DEFAULT VALUES ON CONFLICT DO NOTHING"))
