@@ -47,8 +47,8 @@ translations: tools ## collect the texts for the translators, and compile what t
 		--ignore-obsolete
 	$(VENV)/bin/pybabel -q compile -d webapp/translations
 
-soak: tools ## kill each part in turn while 20 calls a second are made, and say how soon all was well again
-	SOAK=1 $(PYTEST) -s tests/calls/test_killings.py
+soak: tools ## kill each part in turn during traffic, and try every fault longer and harder (half an hour)
+	SOAK=1 $(PYTEST) -s tests/calls/test_killings.py tests/faults/
 
 bench: tools ## measure saves, lists, imports and ten million calls, each beside its rival; B="lists" measures one
 	$(PYTHON) -m tests.bench $(B)

@@ -311,8 +311,8 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("_at_once")
 def test_anything_in_any_order(faults_app: Flask) -> None:
     many = settings(
-        max_examples=300 if SOAK else 8,
-        stateful_step_count=50 if SOAK else 15,
+        max_examples=60 if SOAK else 8,
+        stateful_step_count=40 if SOAK else 15,
         deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),

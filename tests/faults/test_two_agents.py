@@ -15,7 +15,8 @@ from tests.agent.fake_ami import SECRET
 from tests.agent.test_outbox import Asterisk, until
 from tests.calls.exchange import SECRET_KEY, query
 from tests.web.conftest import _browsers, client
-from webapp.agent import database, main
+from webapp.agent import database, main, outbox
+from webapp.agent.ami import Ami
 from webapp.agent.main import Agent
 from webapp.config import AgentSettings
 from webapp.ext import db
@@ -79,6 +80,38 @@ async def test_both_say_so_and_all_orders_are_done(
         await until(lambda: query(url, detail) == [("",)])
     await asterisk.stop()
     assert capsys.readouterr().err.count(said) == 2, "once for each"
+
+
+async def test_an_agent_that_ends_between_doing_and_marking(
+    url: str, stored: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it did is done once more by the next one, for nobody else knows that it was."""
+    asterisk = Asterisk()
+    await asterisk.start()
+    engine = db.engine
+    with engine.begin() as connection:
+        connection.execute(text("INSERT INTO nodes (name) VALUES ('pbx1')"))
+    owe(engine, 3)
+    link = Ami("127.0.0.1", asterisk.port, "agent", SECRET, on_event=None, on_state=lambda *_: None)
+    link.start()
+    await until(lambda: link.connected)
+
+    def end(*_: object) -> None:
+        raise SystemError("killed")
+
+    with monkeypatch.context() as killed, pytest.raises(SystemError):
+        killed.setattr(outbox, "_mark", end)
+        await outbox.deliver(engine, "pbx1", link)
+    owed = "SELECT count(*) FROM outbox WHERE done_at IS NULL"
+    assert query(url, owed) == [(3,)]
+
+    assert await outbox.deliver(engine, "pbx1", link)
+    assert query(url, owed) == [(0,)]
+    assert [asterisk.told().count(f"expire auth x{n}") for n in (1, 2, 3)] == [2, 2, 2]
+    for task in outbox._tasks:
+        task.cancel()
+    link.close()
+    await asterisk.stop()
 
 
 def test_the_page_says_so(client: FlaskClient) -> None:
