@@ -99,9 +99,10 @@ async def test_an_agent_that_ends_between_doing_and_marking(
     def end(*_: object) -> None:
         raise SystemError("killed")
 
-    with monkeypatch.context() as killed, pytest.raises(SystemError):
+    with monkeypatch.context() as killed:
         killed.setattr(outbox, "_mark", end)
-        await outbox.deliver(engine, "pbx1", link)
+        with pytest.raises(SystemError):
+            await outbox.deliver(engine, "pbx1", link)
     owed = "SELECT count(*) FROM outbox WHERE done_at IS NULL"
     assert query(url, owed) == [(3,)]
 
