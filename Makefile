@@ -50,8 +50,8 @@ translations: tools ## collect the texts for the translators, and compile what t
 		--ignore-obsolete --width 110
 	$(VENV)/bin/pybabel -q compile -d webapp/translations
 
-soak: tools ## kill each part in turn while 20 calls a second are made, and say how soon all was well again
-	SOAK=1 $(PYTEST) -s tests/calls/test_killings.py
+soak: tools ## kill each part in turn during traffic, and try every fault longer and harder (half an hour)
+	SOAK=1 $(PYTEST) -s tests/calls/test_killings.py tests/faults/
 
 install-test: tools ## install, upgrade, damage and restore on a clean Debian 12 below ./var (root, ten minutes)
 	$(PYTHON) -m tests.install.prove

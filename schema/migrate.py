@@ -31,6 +31,7 @@ REPEATABLE = (
     "functions/call_totals.sql",
     "functions/invoice_checks.sql",
     "functions/outbox.sql",
+    "functions/sign_of_life.sql",
     "functions/registrations.sql",
     "functions/last_admin.sql",
     "functions/quarantine.sql",

@@ -61,7 +61,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     from flask_openapi import Info, OpenAPI, SecurityScheme
     from werkzeug.middleware.proxy_fix import ProxyFix
 
-    from webapp import api, config, encryption, logs, pages
+    from webapp import api, config, encryption, logs, pages, patience
     from webapp.ext import babel, csrf, db, login
 
     settings = settings or config.load(config.Settings)
@@ -84,12 +84,9 @@ def create_app(settings: Settings | None = None) -> Flask:
             "pool_pre_ping": True,
             "hide_parameters": True,  # An error's text goes to the log, and a parameter may be a secret.
             "executemany_mode": "values_plus_batch",  # A thousand rows of Asterisk's are not a thousand round trips.
-            "connect_args": {
-                "application_name": "web",
-                "connect_timeout": 5,
-                # Compiling a query (jit) takes longer than any of ours runs.
-                "options": "-c statement_timeout=30s -c lock_timeout=10s -c jit=off",
-            },
+            "pool_timeout": 5,  # With the database silent all connections wait for it, and nobody gains by waiting too.
+            # Compiling a query (jit) takes longer than any of ours runs.
+            "connect_args": patience.connect_args("web", connect=5, statement=30, lock=10, jit="off"),
         },
         # A browser takes a cookie of such a name from this very host over TLS only.
         SESSION_COOKIE_NAME="__Host-asterisk_admin" if settings.https else "asterisk_admin",

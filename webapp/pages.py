@@ -25,11 +25,12 @@ from flask import (
 )
 from flask_babel import format_currency, format_decimal, get_locale, gettext, lazy_gettext
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from werkzeug.exceptions import HTTPException, InternalServerError
 from werkzeug.wrappers import Response as BaseResponse
 
-from webapp import logs, resume, typed
+from webapp import logs, resume, store, typed
 from webapp.encryption import WrongKey
 from webapp.ext import login
 from webapp.permissions import may
@@ -39,6 +40,12 @@ from webapp.settings.schemas import SettingsSchema
 log = structlog.get_logger()
 
 LANGUAGES = ("pt_BR", "en")
+
+DATABASE_FAILURES = (OperationalError, InterfaceError, InternalError, NoConnectionFree)
+# What PostgreSQL calls them: disk_full, read_only_sql_transaction, idle_in_transaction_session_timeout.
+DISK_FULL, READ_ONLY, IDLE = "53100", "25006", "25P03"
+# lock_not_available, query_canceled (it took too long), deadlock_detected, too_many_connections.
+BUSY = ("55P03", "57014", "40P01", "53300")
 
 Answer = tuple[str | Response, int] | BaseResponse
 
@@ -154,8 +161,10 @@ def register(app: Flask) -> None:
     app.after_request(logs.log_request)
     app.register_error_handler(CSRFError, expired)
     app.register_error_handler(HTTPException, http_error)
-    app.register_error_handler(OperationalError, database_away)
     app.register_error_handler(WrongKey, unreadable)
+    for failure in DATABASE_FAILURES:
+        app.register_error_handler(failure, database_failed)
+    app.register_error_handler(store.Unsure, unsure)
     app.register_error_handler(Exception, our_fault)
 
 
@@ -254,8 +263,26 @@ def http_error(error: HTTPException) -> Answer:
     return answer
 
 
-def database_away(error: OperationalError) -> Answer:
-    log.error("database is away", reason=str(error.orig).strip())
+def database_failed(error: SQLAlchemyError) -> Answer:
+    """The database did not do it, and says why by a code; none says nothing because it is away."""
+    cause = getattr(error, "orig", None)
+    code = getattr(cause, "pgcode", None) or ""
+    if isinstance(error, InternalError) and code not in (IDLE, READ_ONLY):
+        return our_fault(error)
+    if code == DISK_FULL:
+        log.error("the disk of the database is full", reason=str(cause).strip())
+        title = gettext("The disk of the database is full")
+        sentence = gettext("Nothing was saved. Calls in progress go on, and no call record is lost. It needs room.")
+        return _page(507, title, sentence)
+    if code == READ_ONLY:
+        log.error("the database takes no changes", reason=str(cause).strip())
+        title = gettext("The database takes no changes now")
+        return _page(503, title, gettext("Nothing was saved. Calls in progress go on. Ask whoever looks after it."))
+    if code in BUSY:
+        log.error("the database is busy", reason=str(cause).strip())
+        title = gettext("The database is busy with something else")
+        return _page(503, title, gettext("Nothing was saved. Try again in a moment."))
+    log.error("database is away", reason=str(cause or error).strip())
     sentence = gettext("Nothing was saved. Calls in progress go on. Try again in a moment.")
     return _page(503, gettext("The database does not answer"), sentence)
 
@@ -267,6 +294,12 @@ def unreadable(error: WrongKey) -> Answer:
         "Whoever runs the server sees more with: asterisk-admin check-keys"
     )
     return _page(503, gettext("A stored secret cannot be read"), sentence)
+
+
+def unsure(error: store.Unsure) -> Answer:
+    log.error("connection lost during the commit", reason=str(error.__cause__))
+    sentence = gettext("The connection to the database broke just then. Look at the list before you save it again.")
+    return _page(503, gettext("It may have been saved, or not"), sentence)
 
 
 def our_fault(error: Exception) -> Answer:

@@ -17,7 +17,7 @@ import sqlalchemy
 import structlog
 from flask import g, has_request_context
 from sqlalchemy import CursorResult, Delete, Executable, RowMapping, Text, Update, and_, func, select, type_coerce
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import InstrumentedAttribute, RelationshipProperty, Session, aliased, with_parent
 from sqlalchemy.orm.exc import StaleDataError
 
@@ -64,6 +64,10 @@ class InUse(Exception):
         self.kind = kind
         self.names = names
         self.count = count
+
+
+class Unsure(Exception):
+    """The connection broke during the commit, so nobody knows whether it was stored."""
 
 
 class Stale(Exception):
@@ -149,7 +153,7 @@ def bulk(
         _enqueue(session, receipt.orders)
         if finish:
             finish(session)
-        session.commit()
+        _store(session)
         return _handed_over(receipt)
 
     _guarded(in_full, alone=kind is not None)
@@ -311,10 +315,20 @@ def _finish(session: Session, changes: list[Change]) -> Receipt:
     """The outbox and the commit."""
     todo = orders(changes)
     _enqueue(session, todo)
-    session.commit()
+    _store(session)
     if changes:
         log.info("saved", rows=len(changes), orders=[f"{order.action} {order.object}".strip() for order in todo])
     return _handed_over(Receipt(changes, todo))
+
+
+def _store(session: Session) -> None:
+    """The commit. What the database refuses it says; a connection that breaks says nothing."""
+    try:
+        session.commit()
+    except OperationalError as error:
+        if error.connection_invalidated:
+            raise Unsure from error
+        raise
 
 
 def _handed_over(receipt: Receipt) -> Receipt:

@@ -43,7 +43,7 @@ REVOKE ALL ON ALL TABLES IN SCHEMA asterisk FROM asterisk;
 GRANT USAGE ON SCHEMA asterisk TO asterisk;
 GRANT SELECT ON
     asterisk.ps_endpoints, asterisk.ps_auths, asterisk.ps_aors, asterisk.ps_endpoint_id_ips,
-    asterisk.own_registrations, asterisk.ps_domain_aliases, asterisk.extensions, asterisk.canary,
+    asterisk.own_registrations, asterisk.ps_domain_aliases, asterisk.extensions, asterisk.canary, asterisk.sign_of_life,
     asterisk.call_answers
 TO asterisk;
 GRANT INSERT (id, endpoint, customer_id, dialed, caller, channels, direction, forwards) ON asterisk.call_requests TO asterisk;

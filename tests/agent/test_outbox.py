@@ -699,7 +699,7 @@ async def test_housekeeping_that_fails_keeps_nobody_from_work(
     await until(lambda: agent.started)
     tried = []
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         tried.append(time.monotonic())
         write(engine, "SELECT 1/0")
 

@@ -14,6 +14,7 @@ from webapp.asterisk.conf import SOURCE
 READABLE = {
     "call_answers",
     "canary",
+    "sign_of_life",
     "extensions",
     "own_registrations",
     "ps_aors",

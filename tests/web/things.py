@@ -104,6 +104,8 @@ def fraud_case(customer: Customer, action: str = "block_international", **values
     call = {"started_at": START.isoformat(), "number": "442071234567", "seconds": 60, "price": "30.00000000"}
     made = {"rule_name": "Abroad", "calls": 2, "seconds": 600, "amount": Decimal(60), "evidence": [call], **values}
     return _stored(FraudCase(customer_id=customer.id, action=action, **made))
+
+
 def no_destination_lists() -> None:
     """Those that come with the system are gone."""
     db.session.execute(update(CompanySettings).values(default_blocked_list_id=None))

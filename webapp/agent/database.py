@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import psycopg2
@@ -11,18 +12,13 @@ from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT
 from sqlalchemy import Engine, create_engine, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
+from webapp import patience
 from webapp.settings.models import ALIVE_SECONDS, Node
 
 log = structlog.get_logger()
 
-# A database that hangs must not hang the agent: connect, queries and a silent peer all have their limits.
-_CONNECT: dict[str, Any] = {
-    "connect_timeout": 3,
-    "keepalives_idle": 5,
-    "keepalives_interval": 2,
-    "keepalives_count": 3,
-    "options": "-c statement_timeout=10s -c lock_timeout=5s",
-}
+FOR_EVER = 365 * 100  # Days.
+CLOCK_SECONDS = 5.0  # By how much a server's clock may differ from the database's before that is told.
 
 
 def engine(url: str, node: str) -> Engine:
@@ -31,8 +27,18 @@ def engine(url: str, node: str) -> Engine:
         pool_pre_ping=True,
         hide_parameters=True,
         pool_size=2,
-        connect_args={**_CONNECT, "application_name": f"agent-{node}"},
+        connect_args=_connect_args(f"agent-{node}"),
     )
+
+
+def _connect_args(name: str) -> dict[str, Any]:
+    """A database that hangs must not hang the agent."""
+    return patience.connect_args(name, connect=3, statement=10, lock=5)
+
+
+def _listens(node: str) -> str:
+    """The name of the one connection that each agent has open as long as it has the database."""
+    return f"agent-{node} listens"
 
 
 class Listener:
@@ -40,12 +46,18 @@ class Listener:
     for a notice given meanwhile is lost. Then it sets `back`, too."""
 
     def __init__(
-        self, url: str, woken: asyncio.Event, back: asyncio.Event | None = None, retry_seconds: float = 1.0
+        self,
+        url: str,
+        woken: asyncio.Event,
+        back: asyncio.Event | None = None,
+        retry_seconds: float = 1.0,
+        node: str = "",
     ) -> None:
         self._dsn = url.replace("postgresql+psycopg2://", "postgresql://")
         self._woken = woken
         self._back = back or asyncio.Event()
         self._retry_seconds = retry_seconds
+        self._name = _listens(node)
         self._lost = asyncio.Event()
 
     async def run(self) -> None:
@@ -62,7 +74,7 @@ class Listener:
                 connection.close()
 
     def _connect(self) -> psycopg2.extensions.connection:
-        connection: psycopg2.extensions.connection = psycopg2.connect(self._dsn, **_CONNECT)
+        connection: psycopg2.extensions.connection = psycopg2.connect(self._dsn, **_connect_args(self._name))
         return connection
 
     async def _listen(self, connection: psycopg2.extensions.connection) -> None:
@@ -111,10 +123,46 @@ def sign_in(engine: Engine, node: str, asterisk_up: bool, detail: str) -> bool:
         return True
 
 
-def keep_partitions(engine: Engine) -> None:
-    """Make the partitions of the next days and drop what is older than is kept."""
+def complaint(engine: Engine, node: str) -> str:
+    """What is wrong with this server though it works, in a sentence; empty: nothing.
+
+    A second agent does no harm, since orders may be carried out twice, but nobody wants one. A clock that is wrong
+    spoils the times of call records.
+    """
+    query = text(
+        """
+        SELECT extract(epoch FROM clock_timestamp()), count(*)
+        FROM pg_stat_activity WHERE datname = current_database() AND application_name = left(:name, 63)
+        """
+    )
     with engine.begin() as connection:
-        connection.execute(text("SELECT public.keep_partitions()"))
+        began = time.time()
+        now, agents = connection.execute(query, {"name": _listens(node)}).one()
+    ahead = (began + time.time()) / 2 - float(now)
+    if agents > 1:
+        return f"{agents} agents work for this node, where one is enough"
+    if abs(ahead) > CLOCK_SECONDS:
+        return f"the clock is {abs(ahead):.0f} seconds {'ahead of' if ahead > 0 else 'behind'} the database's"
+    return ""
+
+
+def clock_jumped(engine: Engine) -> bool:
+    """Whether no partition was made for today: nobody has kept house for a week, or the database's clock is wrong."""
+    query = text(
+        """
+        SELECT max(right(c.relname, 8)::date) < (now() AT TIME ZONE 'UTC')::date
+        FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+        WHERE i.inhparent = 'asterisk.call_requests'::regclass AND c.relname ~ '^call_requests_[0-9]{8}$'
+        """
+    )
+    with engine.begin() as connection:
+        return bool(connection.scalar(query))
+
+
+def keep_partitions(engine: Engine, *, drop: bool = True) -> None:
+    """Make the partitions of the next days, and drop what is older than is kept."""
+    with engine.begin() as connection:
+        connection.execute(text("SELECT public.keep_partitions(:days)"), {"days": None if drop else FOR_EVER})
 
 
 def release_quarantine(engine: Engine) -> None:

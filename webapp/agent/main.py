@@ -34,6 +34,7 @@ class Agent:
         self.woken = asyncio.Event()
         self.books_due = asyncio.Event()
         self.detail = "not connected yet"
+        self.complaint = ""  # What is wrong though all works.
         self.signed_in = -float(ALIVE_SECONDS)  # When, by a clock that nobody sets.
         self.connections = 0  # To Asterisk, since the start.
         self.started = ""  # When the Asterisk that we know the caches of was started.
@@ -48,7 +49,7 @@ class Agent:
 
     async def run(self) -> None:
         """For ever. Only cancelling it ends it."""
-        listener = database.Listener(self.settings.database_url, self.woken, self.books_due)
+        listener = database.Listener(self.settings.database_url, self.woken, self.books_due, node=self.settings.node)
         seen = (self.engine, self.settings.node, self.ami)
         tasks = [
             asyncio.create_task(work)
@@ -77,8 +78,10 @@ class Agent:
                 self.woken.clear()
                 pause = TICK_SECONDS
                 try:
+                    self._complain(await asyncio.to_thread(database.complaint, self.engine, self.settings.node))
+                    detail = self.detail or self.complaint
                     is_new = await asyncio.to_thread(
-                        database.sign_in, self.engine, self.settings.node, self.ami.connected, self.detail
+                        database.sign_in, self.engine, self.settings.node, self.ami.connected, detail
                     )
                     self.signed_in = time.monotonic()
                     if is_new:
@@ -111,6 +114,12 @@ class Agent:
         except OSError as error:
             log.error("health port not opened", port=port, reason=str(error))
             return None
+
+    def _complain(self, complaint: str) -> None:
+        """Say in the log what is wrong with this server, once."""
+        if complaint and complaint != self.complaint:
+            log.error("something is wrong with this server", reason=complaint)
+        self.complaint = complaint
 
     def checks(self) -> dict[str, str]:
         """What we need for our work, each with what is wrong with it; empty: nothing."""
@@ -181,7 +190,14 @@ class Agent:
         self.woken.set()
 
     def _keep_house(self) -> None:
-        database.keep_partitions(self.engine)
+        jumped = database.clock_jumped(self.engine)
+        database.keep_partitions(self.engine, drop=not jumped)
+        if jumped:
+            # A clock that is set right within the hour has cost nothing.
+            log.warning(
+                "the database's clock has jumped ahead, or nobody has kept house for a week: nothing is dropped yet"
+            )
+            return
         database.release_quarantine(self.engine)
         outbox.forget_old(self.engine)
         alerts.forget_old(self.engine)

@@ -12,6 +12,7 @@ from typing import Any, cast
 import structlog
 from flask import Flask, current_app
 from flask_babel import force_locale, get_locale, gettext
+from psycopg2.errors import DiskFull
 from sqlalchemy import and_, func, or_, update
 from sqlalchemy.exc import DBAPIError, OperationalError
 
@@ -83,6 +84,12 @@ def perform(id: uuid.UUID, step: Step, by: Asked, progress: Progress, kind: type
             _stopped(import_, gettext("Somebody changed what this file is about at the same time. Nothing was done."))
         except OperationalError as error:
             log.warning("import stopped", id=str(id), reason=str(error.orig).strip())
+            if isinstance(error.orig, DiskFull):
+                _stopped(import_, gettext("The disk of the database is full. Nothing was done."))
+            else:
+                _stopped(import_, gettext("The database did not do it in time. Nothing was done; try again."))
+        except store.Unsure:
+            log.warning("import interrupted", id=str(id))
             _stopped(import_, gettext("The database did not do it in time. Nothing was done; try again."))
         except BaseException:
             log.exception("import failed", id=str(id))
@@ -94,7 +101,8 @@ def _stopped(import_: Any, sentence: str, **values: Any) -> None:
     """Nothing was done: an import is what it was before the step, with the reason."""
     state = {"reading": "failed", "applying": "ready", "undoing": "applied"}[import_.state]
     kind = type(import_)
-    store.aside(update(kind).where(kind.id == import_.id).values(state=state, error=sentence, **values))
+    mine = (kind.id == import_.id, kind.state == import_.state)  # It may have been done, and only its answer lost.
+    store.aside(update(kind).where(*mine).values(state=state, error=sentence, **values))
 
 
 @contextmanager

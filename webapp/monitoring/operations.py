@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, ScalarSelect, Select, case, extract, func, select, text
-from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import ProgrammingError
 
 from schema import migrate
 from webapp.calls.lists import DIRECTIONS
@@ -20,11 +20,11 @@ from webapp.fraud_cases.models import FraudCase
 from webapp.gateways.models import Gateway
 from webapp.live import operations as live
 from webapp.live.models import LiveCall, LiveContact, LiveNode, LiveRegistration
+from webapp.pages import DATABASE_FAILURES
 from webapp.settings.models import ALIVE_SECONDS, CompanySettings, Node, OutboxEntry
 
 MOST = 100_000  # What has no price is counted so far and no further: there may be millions of it.
 PATIENCE = "2s"  # For each statement.
-DATABASE_AWAY = (OperationalError, InterfaceError)
 
 _newest_revision = cache(migrate.newest_revision)
 
@@ -44,7 +44,7 @@ def checks() -> dict[str, str]:
     """
     try:
         _hurry()
-    except DATABASE_AWAY:
+    except DATABASE_FAILURES:
         return {"database": "does not answer"}
     found = {"database": ""}
     try:
@@ -54,7 +54,7 @@ def checks() -> dict[str, str]:
         found["migrations"] = ""
         lately = func.clock_timestamp() - func.make_interval(0, 0, 0, 0, 0, 0, ALIVE_SECONDS)
         alive = db.session.scalar(select(func.count()).where(Node.enabled, Node.seen_at > lately))
-    except DATABASE_AWAY:
+    except DATABASE_FAILURES:
         return {"database": "does not answer in time"}
     except ProgrammingError:  # It lacks a table.
         return found | {"migrations": "missing: asterisk-admin migrate"}

@@ -11,6 +11,7 @@ import structlog
 from flask import Blueprint, Response, current_app, g, request
 
 from webapp.monitoring import operations, times
+from webapp.pages import DATABASE_FAILURES
 from webapp.permissions import public
 
 log = structlog.get_logger()
@@ -43,8 +44,8 @@ def metrics() -> Any:
         )
     try:
         figures = operations.exposition(operations.metrics()) + times.exposition()
-    except operations.DATABASE_AWAY as error:
-        log.error("no metrics", reason=str(error.orig).strip())
+    except DATABASE_FAILURES as error:
+        log.error("no metrics", reason=str(error).strip().splitlines()[0])
         return _plain(["The database does not answer."], 503)
     return Response(figures, content_type="text/plain; version=0.0.4; charset=utf-8")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -106,6 +107,16 @@ def explained(reason: str) -> str:
     """What an agent complains of, in plain words; what nobody foresaw as it is."""
     if reason.startswith("this agent does not know the order"):
         return str(gettext("The agent is older than this application. Update it."))
+    if re.fullmatch("[0-9]+ agents work for this node, where one is enough", reason):
+        return str(gettext("Several agents work for this node. Stop all but the one beside its Asterisk."))
+    if clock := re.fullmatch("the clock is ([0-9]+) seconds (ahead of|behind) the database's", reason):
+        ahead = gettext(
+            "The clock of this server is %(seconds)s seconds ahead of the database's. Set it right.", seconds=clock[1]
+        )
+        behind = gettext(
+            "The clock of this server is %(seconds)s seconds behind the database's. Set it right.", seconds=clock[1]
+        )
+        return str(ahead if clock[2] == "ahead of" else behind)
     return str(gettext(_WORDS[reason])) if reason in _WORDS else reason
 
 
