@@ -50,7 +50,7 @@ translations: tools ## collect the texts for the translators, and compile what t
 soak: tools ## kill each part in turn while 20 calls a second are made, and say how soon all was well again
 	SOAK=1 $(PYTEST) -s tests/calls/test_killings.py
 
-bench: tools ## measure saves, lists, imports and ten million calls, each beside its rival; B="lists" measures one
+bench: tools ## measure, each beside its rival; B="capacity" measures one part (docs/benchmarks.md lists them)
 	$(PYTHON) -m tests.bench $(B)
 
 clean: ## remove ./var: packages, databases, logs and secrets
