@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from webapp.asterisk.projection.sip import allow, uri
+from webapp.asterisk.projection.sip import allow, identify_id, uri
 from webapp.asterisk.rows import Aor, Endpoint, Identify, Row
 from webapp.customers.models import Customer
 
@@ -30,4 +30,4 @@ def project_customer(customer: Customer) -> Iterator[Row]:
         identify_by="ip",
     )
     yield Aor(id=name, contact=",".join(contacts), qualify_frequency=customer.qualify_frequency)
-    yield Identify(id=name, endpoint=name, match=tuple(customer.trunk_ip))
+    yield Identify(id=identify_id(name), endpoint=name, match=tuple(customer.trunk_ip))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from webapp.asterisk.projection.sip import allow, uri
+from webapp.asterisk.projection.sip import allow, identify_id, uri
 from webapp.asterisk.rows import Aor, Auth, Endpoint, Identify, Registration, Row
 from webapp.gateways.models import Gateway
 
@@ -39,7 +39,9 @@ def project_gateway(gateway: Gateway) -> Iterator[Row]:
         identify_by="ip",
     )
     yield Aor(id=name, contact=address, qualify_frequency=gateway.qualify_frequency)
-    yield Identify(id=name, endpoint=name, match=tuple(dict.fromkeys([gateway.ip_address, *gateway.source_ips])))
+    yield Identify(
+        id=identify_id(name), endpoint=name, match=tuple(dict.fromkeys([gateway.ip_address, *gateway.source_ips]))
+    )
     if has_account:
         yield Auth(id=name, username=gateway.username, password=gateway.password)
     if gateway.registration:
