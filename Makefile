@@ -56,7 +56,7 @@ soak: tools ## kill each part in turn during traffic, and try every fault longer
 install-test: tools ## install, upgrade, damage and restore on a clean Debian 12 below ./var (root, ten minutes)
 	$(PYTHON) -m tests.install.prove
 
-bench: tools ## measure saves, lists, imports and ten million calls, each beside its rival; B="lists" measures one
+bench: tools ## measure, each beside its rival; B="capacity" measures one part (docs/benchmarks.md lists them)
 	$(PYTHON) -m tests.bench $(B)
 
 clean: ## remove ./var: packages, databases, logs and secrets

@@ -15,6 +15,7 @@ from tests.agent.fake_ami import SECRET, FakeAmi, Step, error
 from tests.agent.test_outbox import CANARY, NO_CANARY, contacts, read, until, write
 from webapp.agent import database, proof
 from webapp.agent.ami import Ami
+from webapp.asterisk.projection.sip import identify_id
 from webapp.asterisk.sync import Values
 
 DETAILS = "Response: Success\nActionID: {id}\nEventList: start\nMessage: Following are Events"
@@ -93,7 +94,7 @@ async def test_an_asterisk_that_knows_nothing_lacks_all(engine: Engine, ami: Ami
     assert [(each["table"], each["key"], each["what"]) for each in findings] == [
         ("ps_endpoints", "trunk-acme", "missing"),
         ("ps_aors", "trunk-acme", "missing"),
-        ("ps_endpoint_id_ips", "trunk-acme", "missing"),
+        ("ps_endpoint_id_ips", identify_id("trunk-acme"), "missing"),
     ]
 
 

@@ -7,14 +7,13 @@ python -m tests.bench capacity measures all; INBOUND=no or OUTBOUND=no leaves a 
 from __future__ import annotations
 
 import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.embedded.asterisk import Asterisk, unpacked_root
+from deploy.embedded.asterisk import Asterisk
 from tests.bench import rivals, table, work
 from tests.bench.carrier import (
     CUSTOMER,
@@ -28,16 +27,16 @@ from tests.bench.carrier import (
     dialled_numbers,
     from_environment,
     trunk_address,
-    values,
+    warm,
 )
 from tests.bench.probe import Probe
 from tests.bench.sipp import HOLD, Calls, Outcome, answering
-from tests.calls.exchange import VAR, AgentProcess, until
+from tests.calls.exchange import AgentProcess, until
 
-SECONDS = from_environment("PROBE_SECONDS", 10)  # Of each trial while the highest rate is looked for.
-LAST_SECONDS = from_environment("LAST_SECONDS", 30)  # Of the trial that confirms it.
+SECONDS = from_environment("PROBE_SECONDS", 8)  # Of each trial while the highest rate is looked for.
+LAST_SECONDS = from_environment("LAST_SECONDS", 20)  # Of the trial that confirms it.
 CPU_RATE = from_environment("CPU_RATE", 40)  # Calls a second while the work of a call is measured: one for all.
-CPU_SECONDS = from_environment("CPU_SECONDS", 20)
+CPU_SECONDS = from_environment("CPU_SECONDS", 15)
 STEP = 5
 # A call that waits longer than this for its answer is none that anybody would call served.
 SLOWEST_MS = 1000
@@ -50,6 +49,7 @@ class Exchange:
     carrier: Carrier
     asterisk: Asterisk
     agent: AgentProcess | None
+    boot: float  # Seconds from the start of Asterisk to the first call that was answered.
 
     @property
     def address(self) -> tuple[str, int]:
@@ -95,10 +95,16 @@ def ways(made: Carrier) -> dict[str, Way]:
 
 @contextmanager
 def exchange(made: Carrier, source: Path | None = None, *, with_agent: bool = True) -> Iterator[Exchange]:
+    """One that takes calls, with everything in its caches if there is an agent."""
     with ExitStack() as stack:
+        began = time.monotonic()
         running = stack.enter_context(asterisk(made, source) if source else asterisk(made))
         beside = stack.enter_context(agent(made, running)) if with_agent else None
-        yield Exchange(made, running, beside)
+        boot = first_call(running, ways(made)["inbound"], began)
+        running.wait_booted()
+        if beside:
+            warm(beside)
+        yield Exchange(made, running, beside, boot)
 
 
 def trial(place: Exchange, way: Way, rate: float, seconds: float) -> tuple[bool, Outcome]:
@@ -148,38 +154,27 @@ def postmaster(made: Carrier) -> int:
     return int((made.cluster.directory / "data" / "postmaster.pid").read_text().split()[0])
 
 
-def boot(made: Carrier, source: Path | None, way: Way, *, with_agent: bool) -> float:
-    """Seconds from the start of Asterisk to the first call that is answered."""
-    with tempfile.TemporaryDirectory(prefix="aa-boot-", ignore_cleanup_errors=True) as directory, ExitStack() as stack:
-        Path(directory).chmod(0o755)
-        arguments = (Path(directory) / "asterisk", unpacked_root(VAR), values(made))
-        starting = Asterisk(*arguments, source) if source else Asterisk(*arguments)
-        stack.callback(starting.stop)
-        began = time.monotonic()
-        starting.start()
-        if with_agent:
-            beside = AgentProcess(made.url, starting, made.folder / "agent-boot.log")
-            beside.start()
-            stack.callback(beside.stop)
-        probe = stack.enter_context(Probe(way.address, ("127.0.0.1", int(starting.values["SIP_PORT"]))))
+def first_call(exchange: Asterisk, way: Way, began: float) -> float:
+    """Seconds until the first call is answered, tried again and again."""
+    with Probe(way.address, ("127.0.0.1", int(exchange.values["SIP_PORT"]))) as probe:
         while probe.call(way.numbers[0], patience=0.5) != 200:
             if time.monotonic() - began > 300:
-                return float("inf")
+                raise RuntimeError("no call was answered in five minutes")
             time.sleep(0.05)
-        return time.monotonic() - began
+    return time.monotonic() - began
 
 
-def measure(place: Exchange, name: str, which: Sequence[Way], boot_seconds: float, found: dict[str, float]) -> None:
+def measure(place: Exchange, name: str, which: Sequence[Way], found: dict[str, float]) -> None:
     for way in which:
         taken = cost(place, way)
-        rate, outcome = highest(place, way, from_environment("START_RATE", 40))
+        rate, outcome = highest(place, way, from_environment("START_RATE", 70))
         found[f"{way.name} {name}"] = rate
         found[f"{way.name} {name} work"] = taken.asterisk
         table.row(
             f"{way.name}, {name}", rate, outcome.made, outcome.median, outcome.quantile(0.99), taken.asterisk,
-            taken.database, taken.agent, boot_seconds,
+            taken.database, taken.agent, place.boot,
         )  # fmt: skip
-    found[f"boot {name}"] = boot_seconds
+    found[f"boot {name}"] = place.boot
 
 
 OURS, UNCACHED, STATIC, TREE, BARE = (
@@ -213,9 +208,8 @@ def main() -> None:
         both = ways(made)
         which = [way for name, way in both.items() if os.environ.get(name.upper()) != "no"]
         for name, source, with_agent in _configurations(made):
-            seconds = boot(made, source, both["inbound"], with_agent=with_agent)
             with exchange(made, source, with_agent=with_agent) as place:
-                measure(place, name, which, seconds, found)
+                measure(place, name, which, found)
     _verdicts(found)
 
 

@@ -182,14 +182,13 @@ def line(row: Row, whose: str) -> str:
 
 
 @contextmanager
-def asterisk(made: Carrier, source: Path = conf.SOURCE, boot_seconds: float = 300) -> Iterator[Asterisk]:
-    """A booted Asterisk that reads the carrier's database, configured from `source`."""
+def asterisk(made: Carrier, source: Path = conf.SOURCE) -> Iterator[Asterisk]:
+    """An Asterisk that has just been started: it reads the carrier's database, and is configured from `source`."""
     with tempfile.TemporaryDirectory(prefix="aa-ast-", ignore_cleanup_errors=True) as directory:
         Path(directory).chmod(0o755)
         exchange = Asterisk(Path(directory) / "asterisk", unpacked_root(VAR), values(made), source)
         exchange.start()
         try:
-            exchange.wait_booted(boot_seconds)
             yield exchange
         finally:
             exchange.stop()
@@ -212,16 +211,19 @@ def values(made: Carrier) -> dict[str, str]:
 
 
 @contextmanager
-def agent(made: Carrier, exchange: Asterisk, warm_seconds: float = 600) -> Iterator[AgentProcess]:
-    """The agent beside it, when everything is in the caches."""
+def agent(made: Carrier, exchange: Asterisk) -> Iterator[AgentProcess]:
+    """The agent beside it, just started."""
     running = AgentProcess(made.url, exchange, made.folder / f"agent-{exchange.values['AMI_PORT']}.log")
     running.start()
     try:
-        warm = lambda: "caches begun afresh" in running.log.read_text()  # noqa: E731 - one word for one question
-        until(warm, f"the caches to be warm; {running.log}", warm_seconds)
         yield running
     finally:
         running.stop()
+
+
+def warm(agent: AgentProcess) -> None:
+    """Wait until everything is in Asterisk's caches."""
+    until(lambda: "caches begun afresh" in agent.log.read_text(), f"the caches to be warm: {agent.log}", 600)
 
 
 def owed(made: Carrier) -> int:

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 from tests.bench import calls, table
 from tests.bench.browser import Browser, operators, web
-from tests.bench.capacity import boot, cost, exchange, ways
+from tests.bench.capacity import cost, exchange, ways
 from tests.bench.carrier import Size, carrier
 from tests.bench.effect import SECRETS, Stage
 from tests.bench.probe import Probe
@@ -31,7 +31,6 @@ def size(each: Size) -> None:
     """A row: what a call, a start, a save and a page take with so much in the database."""
     with carrier(each) as made, answering(made.folder, made.port):
         both = ways(made)
-        seconds = boot(made, None, both["inbound"], with_agent=True)
         with exchange(made) as place:
             inbound, outbound = cost(place, both["inbound"]), cost(place, both["outbound"])
             [name] = operators(made, 1)
@@ -45,7 +44,7 @@ def size(each: Size) -> None:
                 given = [_click(stage, did, "customer_id", customer_id=f"c{2 + n % 2}") for n in range(ROUNDS)]
                 pages = [_page(browser, "/dids/?after=551140000500") for _ in range(ROUNDS)]
         table.row(
-            str(each), inbound.asterisk, inbound.database, outbound.asterisk, outbound.database, seconds,
+            str(each), inbound.asterisk, inbound.database, outbound.asterisk, outbound.database, place.boot,
             table.quantiles(saves)[0], table.quantiles(given)[0], table.quantiles(pages)[0],
         )  # fmt: skip
 

@@ -60,7 +60,10 @@ class Calls:
         numbers_file = self._folder / "numbers.csv"
         numbers_file.write_text("SEQUENTIAL\n" + "".join(f"{number};\n" for number in numbers))
         scenario = self._folder / "call.xml"
-        text = Scenario((SCENARIOS / "call.xml").read_text()).substitute(hold=milliseconds(hold), media=media)
+        port_of_media = "[rtpstream_audio_port]" if media else "[media_port]"
+        text = Scenario((SCENARIOS / "call.xml").read_text()).substitute(
+            hold=milliseconds(hold), media=media, port=port_of_media
+        )
         scenario.write_text(text)
         ports = five_free_ports(address)
         host, port = asterisk
@@ -116,7 +119,7 @@ def answering(folder: Path, port: int, scenario: str = "answer.xml") -> Iterator
     """All gateways and trunks: every address of the loopback interface, at this port."""
     ports = five_free_ports("127.0.0.1")
     command = ["sipp", "-sf", str(SCENARIOS / scenario), "-i", ANYWHERE, "-p", str(port), "-nostdin"]
-    command += ["-ci", "127.0.0.1", "-cp", str(ports + 1), "-mp", str(ports + 2), "-l", "8000"]
+    command += ["-ci", "127.0.0.1", "-cp", str(ports + 1), "-mp", str(ports + 2), "-l", "8000", "-rtp_echo"]
     process = subprocess.Popen(
         command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )

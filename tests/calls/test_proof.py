@@ -19,6 +19,7 @@ from tests.calls.conftest import BLOCK, Carrier
 from tests.calls.exchange import ENCRYPTION_KEY, SECRET_KEY, AgentProcess, query, until
 from webapp import store
 from webapp.agent.outbox import SECOND_EXPIRY_SECONDS
+from webapp.asterisk.projection.sip import identify_id
 from webapp.customers.models import Customer
 from webapp.ext import Managed, db
 from webapp.extensions.models import Extension
@@ -189,8 +190,8 @@ def test_whatever_is_otherwise_is_found_and_cured(
         sql("UPDATE asterisk.ps_endpoints SET deny = NULL, permit = NULL WHERE id = 'fixed-100'")
         sql("UPDATE asterisk.ps_endpoints SET allow = '!all,ulaw', direct_media = 'yes' WHERE id = 'trunk-proved'")
         sql("UPDATE asterisk.ps_aors SET contact = 'sip:192.0.2.1:5060' WHERE id = 'trunk-proved'")
-        sql("UPDATE asterisk.ps_endpoint_id_ips SET match = '192.0.2.7' WHERE id = 'trunk-proved'")
-        sql("UPDATE asterisk.ps_endpoint_id_ips SET id = 'elsewhere' WHERE id = :id", id=long)
+        sql("UPDATE asterisk.ps_endpoint_id_ips SET match = '192.0.2.7' WHERE endpoint = 'trunk-proved'")
+        sql("UPDATE asterisk.ps_endpoint_id_ips SET id = 'elsewhere' WHERE endpoint = :id", id=long)
         sql("INSERT INTO asterisk.ps_endpoints (id, context) VALUES ('nobodys', 'from-trunk')")
         sql("INSERT INTO asterisk.ps_aors (id) VALUES ('nobodys-with-a-very-long-name')")
         for kind in ("endpoint", "aor", "auth"):
@@ -213,7 +214,7 @@ def test_whatever_is_otherwise_is_found_and_cured(
     sql("UPDATE asterisk.ps_endpoints SET context = 'from-trunk' WHERE id = 'office-171'")
     sql("UPDATE asterisk.ps_aors SET max_contacts = 9 WHERE id = 'office-171'")
     sql("UPDATE asterisk.ps_auths SET md5_cred = md5('another-secret') WHERE id = 'office-172'")
-    sql("UPDATE asterisk.ps_endpoint_id_ips SET match = '192.0.2.8' WHERE id = 'gateway-proved'")
+    sql("UPDATE asterisk.ps_endpoint_id_ips SET match = '192.0.2.8' WHERE endpoint = 'gateway-proved'")
     sql("UPDATE asterisk.extensions SET appdata = 'to-phone,s,1(x)' WHERE exten = '551140000170'")
     sql("UPDATE asterisk.ps_registrations SET expiration = 77 WHERE id = 'gateway-proved'")
     sql("DELETE FROM asterisk.ps_registrations WHERE id = 'gateway-lost'")
@@ -234,7 +235,7 @@ def test_whatever_is_otherwise_is_found_and_cured(
         ("ps_aors", "office-171", "max_contacts"),
         ("ps_auths", "office-172", "md5_cred"),
         ("ps_aors", "office-173", "left_over"),
-        ("ps_endpoint_id_ips", "gateway-proved", "match"),
+        ("ps_endpoint_id_ips", identify_id("gateway-proved"), "match"),
         ("extensions", "from-trunk/551140000170/1", "appdata"),
         ("ps_registrations", "gateway-proved", "expiration"),
         ("ps_registrations", "gateway-lost", "missing"),
@@ -251,8 +252,8 @@ def test_whatever_is_otherwise_is_found_and_cured(
         ("ps_endpoints", "trunk-proved", "allow"),
         ("ps_endpoints", "trunk-proved", "direct_media"),
         ("ps_aors", "trunk-proved", "contact"),
-        ("ps_endpoint_id_ips", "trunk-proved", "match"),
-        ("ps_endpoint_id_ips", long, "missing"),
+        ("ps_endpoint_id_ips", identify_id("trunk-proved"), "match"),
+        ("ps_endpoint_id_ips", identify_id(long), "missing"),
         ("ps_endpoint_id_ips", "elsewhere", "left_over"),
         ("ps_endpoints", "nobodys", "left_over"),
         ("ps_aors", "nobodys-with-a-very-long-…", "left_over"),

@@ -11,6 +11,7 @@ from tests.engine.tables import Tables, asterisk_tables, audit, execute, outbox,
 from tests.factories import make_customer, make_did, make_extension, make_gateway, make_trunk
 from webapp import store
 from webapp.asterisk.projection import owner
+from webapp.asterisk.projection.sip import identify_id
 from webapp.asterisk.rows import Aor
 from webapp.asterisk.sync import sync
 from webapp.customers.models import Customer
@@ -43,12 +44,12 @@ def test_a_new_gateway_has_its_rows_and_the_receipt_says_which(provider: Provide
     assert rows_of(owner(gateway)) == {
         "ps_endpoints": ["gateway-SP"],
         "ps_aors": ["gateway-SP"],
-        "ps_endpoint_id_ips": ["gateway-SP"],
+        "ps_endpoint_id_ips": [identify_id("gateway-SP")],
     }
     assert {(change.table, change.key, change.before) for change in receipt.changes} == {
         ("ps_endpoints", ("gateway-SP",), None),
         ("ps_aors", ("gateway-SP",), None),
-        ("ps_endpoint_id_ips", ("gateway-SP",), None),
+        ("ps_endpoint_id_ips", (identify_id("gateway-SP"),), None),
     }
 
 
@@ -130,7 +131,7 @@ def test_a_renamed_gateway_leaves_nothing_behind(provider: Provider) -> None:
         "ps_endpoints": ["gateway-RJ"],
         "ps_aors": ["gateway-RJ"],
         "ps_auths": ["gateway-RJ"],
-        "ps_endpoint_id_ips": ["gateway-RJ"],
+        "ps_endpoint_id_ips": [identify_id("gateway-RJ")],
         "ps_registrations": ["gateway-RJ"],
     }
     assert "gateway-SP" not in str(asterisk_tables())
@@ -331,7 +332,10 @@ def test_rows_without_an_owner_survive_everything(provider: Provider, hand_made:
     ("statement", "constraint"),
     [
         ("INSERT INTO asterisk.ps_endpoints (id) VALUES ('gateway-SP')", "pk_ps_endpoints"),
-        ("INSERT INTO asterisk.ps_endpoint_id_ips (id) VALUES ('gateway-SP')", "pk_ps_endpoint_id_ips"),
+        (
+            f"INSERT INTO asterisk.ps_endpoint_id_ips (id) VALUES ('{identify_id('gateway-SP')}')",  # noqa: S608
+            "pk_ps_endpoint_id_ips",
+        ),
         ("INSERT INTO asterisk.ps_aors (id, owner) VALUES ('gateway-SP', 'system')", "pk_ps_aors"),
     ],
 )

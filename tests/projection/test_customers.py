@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.factories import make_customer, make_trunk
 from tests.projection.written import written
+from webapp.asterisk.projection.sip import identify_id
 from webapp.customers.models import Customer
 
 
@@ -38,7 +39,7 @@ def rows_of_trunk(customer: Customer, contact: str, match: str) -> dict[str, lis
                 "qualify_frequency": 60,
             }
         ],
-        "ps_endpoint_id_ips": [{"id": name, "endpoint": name, "match": match}],
+        "ps_endpoint_id_ips": [{"id": identify_id(name), "endpoint": name, "match": match}],
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.factories import make_gateway
 from tests.projection.written import written
+from webapp.asterisk.projection.sip import identify_id
 from webapp.gateways.models import Gateway
 
 
@@ -41,7 +42,8 @@ def aor(gateway: Gateway, contact: str, qualify_frequency: int = 60) -> dict[str
 
 
 def identify(gateway: Gateway, match: str) -> dict[str, str]:
-    return {"id": f"gateway-{gateway.name}", "endpoint": f"gateway-{gateway.name}", "match": match}
+    name = f"gateway-{gateway.name}"
+    return {"id": identify_id(name), "endpoint": name, "match": match}
 
 
 def auth(gateway: Gateway, username: str, password: str) -> dict[str, str]:

@@ -61,7 +61,7 @@ def test_a_rule_is_made_changed_and_deleted(client: FlaskClient, acme: Customer)
     answer = client.post("/fraud/rules/new", data=TYPED | {"customer_id": str(acme.id)})
     rule = things.one(FraudRule, name="Dear")
     assert answer.location == f"/fraud/rules/{rule.id}"
-    assert (rule.max_amount, rule.state, rule.customer_id) == (10, "draft", acme.id)
+    assert (rule.max_amount, rule.state, rule.customer_id) == (Decimal(10), "draft", acme.id)
     page = client.get(answer.location).text
     assert "It is a draft: test it on past calls, then arm it." in page
     assert "Customer acme" in page

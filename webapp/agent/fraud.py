@@ -56,18 +56,19 @@ async def look(engine: Engine) -> None:
 def look_by_rules(engine: Engine) -> None:
     """Look by each rule that is due. One that fails says so on its page, and keeps none of the others."""
     with engine.connect() as connection:
-        if not connection.execute(_TRY).scalar():
+        with connection.begin():
+            is_ours = connection.execute(_TRY).scalar()
+        if not is_ours:
             return
-        connection.commit()
         try:
-            for rule in connection.execute(_DUE).all():
-                connection.commit()
+            with connection.begin():
+                due = connection.execute(_DUE).all()
+            for rule in due:
                 _look_by(connection, rule)
         finally:
             if not connection.invalidated:
-                connection.rollback()
-                connection.execute(_GIVE_BACK)
-                connection.commit()
+                with connection.begin():
+                    connection.execute(_GIVE_BACK)
 
 
 def _look_by(connection: Connection, rule: Row[Any]) -> None:

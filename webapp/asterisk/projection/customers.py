@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from webapp.asterisk.projection.sip import allow, media_encryption, uri
+from webapp.asterisk.projection.sip import allow, identify_id, media_encryption, uri
 from webapp.asterisk.rows import Aor, Endpoint, Identify, Row
 from webapp.customers.models import Customer
 
@@ -35,4 +35,4 @@ def project_customer(customer: Customer) -> Iterator[Row]:
         media_encryption=media_encryption(customer.srtp),
     )
     yield Aor(id=name, contact=",".join(contacts), qualify_frequency=customer.qualify_frequency)
-    yield Identify(id=name, endpoint=name, match=tuple(customer.trunk_ip))
+    yield Identify(id=identify_id(name), endpoint=name, match=tuple(customer.trunk_ip))

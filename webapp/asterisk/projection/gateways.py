@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from webapp.asterisk.projection.sip import allow, media_encryption, uri
+from webapp.asterisk.projection.sip import allow, identify_id, media_encryption, uri
 from webapp.asterisk.rows import Aor, Auth, Endpoint, Identify, Registration, Row
 from webapp.gateways.models import Gateway
 
@@ -40,7 +40,9 @@ def project_gateway(gateway: Gateway) -> Iterator[Row]:
         media_encryption=media_encryption(gateway.srtp),
     )
     yield Aor(id=name, contact=address, qualify_frequency=gateway.qualify_frequency)
-    yield Identify(id=name, endpoint=name, match=tuple(dict.fromkeys([gateway.ip_address, *gateway.source_ips])))
+    yield Identify(
+        id=identify_id(name), endpoint=name, match=tuple(dict.fromkeys([gateway.ip_address, *gateway.source_ips]))
+    )
     if has_account:
         yield Auth(id=name, auth_type="userpass", username=gateway.username, password=gateway.password)
     if gateway.registration:
