@@ -22,7 +22,7 @@ READ_ANEW = """
 
 
 def upgrade() -> None:
-    """Those of gateways and customers are renamed: one that somebody made by hand has no owner, and the canary stays."""
+    """Those of gateways and customers: one that somebody made by hand has no owner, and the canary stays as it is."""
     connection = op.get_bind()
     names = connection.scalars(select(IDENTIFIES.c.endpoint).where(IDENTIFIES.c.owner != "system")).all()
     if names:
