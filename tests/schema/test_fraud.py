@@ -329,7 +329,7 @@ def test_a_case_is_opened_once_and_what_was_released_is_not_counted_again(house:
         house.call(now - n * MINUTE, 10, price="1")
     assert [house.opened(rule), house.opened(rule)] == [1, 0]
     case = db.session.query(FraudCase).one()
-    assert (case.rule_name, case.calls, case.seconds, case.amount) == (rule.name, 2, 20, 2)
+    assert (case.rule_name, case.calls, case.seconds, case.amount) == (rule.name, 2, 20, Decimal(2))
     assert [call["number"] for call in case.evidence] == [CUBA, CUBA]
 
     case.released_at = now

@@ -33,7 +33,7 @@ TYPED = {"name": "Dear", "kind": "spending", "max_amount": "10", "destinations":
 
 
 def called(customer: Customer, ago: dt.timedelta, price: str = "6", dst: str = "5352345678") -> None:
-    start = dt.datetime.now(dt.UTC) - ago
+    start = dt.datetime.now(dt.UTC).replace(second=0, microsecond=0) - ago  # Whole minutes, as a test counts.
     things.call(
         start, customer_id=customer.id, dst=dst, price=Decimal(price), answered_at=start,
         ended_at=start + dt.timedelta(seconds=60), billsec=60,
@@ -61,7 +61,7 @@ def test_a_rule_is_made_changed_and_deleted(client: FlaskClient, acme: Customer)
     answer = client.post("/fraud/rules/new", data=TYPED | {"customer_id": str(acme.id)})
     rule = things.one(FraudRule, name="Dear")
     assert answer.location == f"/fraud/rules/{rule.id}"
-    assert (rule.max_amount, rule.state, rule.customer_id) == (10, "draft", acme.id)
+    assert (rule.max_amount, rule.state, rule.customer_id) == (Decimal(10), "draft", acme.id)
     page = client.get(answer.location).text
     assert "It is a draft: test it on past calls, then arm it." in page
     assert "Customer acme" in page
