@@ -205,9 +205,9 @@ def test_no_header_is_smuggled_in(
 ) -> None:
     """Names hold no line breaks; if one did, the alert would not be sent rather than sent to others."""
     told("noc@example.com", about=ABOUT | {"customer": "x\r\nBcc: all@example.com"})
-    with pytest.raises(ValueError, match="linefeed"):
-        alerts.deliver(engine, agent)
+    alerts.deliver(engine, agent)
     assert mailbox.mails == []
+    assert "linefeed" in states(engine)[0][3]
 
 
 def test_what_the_server_does_not_take_is_tried_again(
@@ -360,6 +360,12 @@ def test_a_name_that_changes_its_address_after_it_was_looked_at(hook: Hook, monk
     webhook.send(f"http://hooks.example:{hook.server_address[1]}/", SECRET, {}, allow_private=True)
     assert asked.count("hooks.example") == 1
     assert hook.got[0][1]["Host"] == f"hooks.example:{hook.server_address[1]}"
+
+
+@pytest.mark.parametrize("url", ["https://example.com:99999/", "https://[::1/", "https://"])
+def test_an_address_that_cannot_be_is_not_sent_to(url: str) -> None:
+    with pytest.raises(NotSent):
+        webhook.send(url, SECRET, {}, allow_private=False)
 
 
 def test_only_https(hook: Hook) -> None:

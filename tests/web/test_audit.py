@@ -136,6 +136,9 @@ def test_whatever_has_a_page_is_linked_to_it(app: Flask, client: FlaskClient) ->
     things.number_rule(description="Long distance")
     things.destination_list()
     things.conference(office, "100")
+    things.fraud_rule()
+    things.fraud_case(office)
+    assert admin.post("/fraud/alerts/edit", data={"emails": "noc@example.com", "version": "1"}).status_code == 302
     things.rerating()
     things.invoice_check(things.provider("Leste"))
     made(admin)

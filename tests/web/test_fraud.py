@@ -33,7 +33,7 @@ TYPED = {"name": "Dear", "kind": "spending", "max_amount": "10", "destinations":
 
 
 def called(customer: Customer, ago: dt.timedelta, price: str = "6", dst: str = "5352345678") -> None:
-    start = dt.datetime.now(dt.UTC) - ago
+    start = dt.datetime.now(dt.UTC).replace(second=0, microsecond=0) - ago  # Whole minutes, as a test counts.
     things.call(
         start, customer_id=customer.id, dst=dst, price=Decimal(price), answered_at=start,
         ended_at=start + dt.timedelta(seconds=60), billsec=60,

@@ -20,15 +20,8 @@ def send(settings: AgentSettings, id: int, to: Sequence[str], message: Message) 
     """Give it to the server. NotSent if it is not taken; who of several is not known there is answered."""
     if not settings.smtp_host:
         raise NotSent("SMTP_HOST is not set for the agent")
-    mail = EmailMessage()
-    mail["From"] = settings.smtp_from
-    mail["To"] = ", ".join(to)
-    mail["Subject"] = message.subject
-    mail["Date"] = formatdate()
-    mail["Message-ID"] = f"<alert-{id}@{settings.node}.asterisk-admin>"  # The same if it is sent twice.
-    mail["Auto-Submitted"] = "auto-generated"
-    mail.set_content(message.text)
     try:
+        mail = _mail(settings, id, to, message)
         server = _server(settings)
         try:
             if settings.smtp_username:
@@ -37,9 +30,22 @@ def send(settings: AgentSettings, id: int, to: Sequence[str], message: Message) 
         finally:
             with suppress(OSError, smtplib.SMTPException):  # It has been taken, however the server says good-bye.
                 server.quit()
-    except (OSError, smtplib.SMTPException) as error:
+    except (OSError, smtplib.SMTPException, ValueError) as error:
         raise NotSent(f"{settings.smtp_host}: {_reason(error)}") from None
     return f"refused: {', '.join(unknown)}" if unknown else ""
+
+
+def _mail(settings: AgentSettings, id: int, to: Sequence[str], message: Message) -> EmailMessage:
+    """ValueError if a line break would make further headers of it."""
+    mail = EmailMessage()
+    mail["From"] = settings.smtp_from
+    mail["To"] = ", ".join(to)
+    mail["Subject"] = message.subject
+    mail["Date"] = formatdate()
+    mail["Message-ID"] = f"<alert-{id}@{settings.node}.asterisk-admin>"  # The same if it is sent twice.
+    mail["Auto-Submitted"] = "auto-generated"
+    mail.set_content(message.text)
+    return mail
 
 
 def _server(settings: AgentSettings) -> smtplib.SMTP:

@@ -16,6 +16,7 @@ import ssl
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,11 +33,15 @@ class NotSent(Exception):
 
 def send(url: str, secret: str, body: Mapping[str, Any], allow_private: bool) -> None:
     """POST it as JSON with its signature. NotSent if it is not taken."""
-    parts = urlsplit(url)
-    host, is_safe = parts.hostname or "", parts.scheme == "https"
+    try:
+        parts = urlsplit(url)
+        host, given = parts.hostname or "", parts.port
+    except ValueError as error:  # Such as a port that there cannot be.
+        raise NotSent(str(error)) from None
+    is_safe = parts.scheme == "https"
     if not is_safe and not allow_private:
         raise NotSent("only https is allowed (WEBHOOK_ALLOW_PRIVATE)")
-    port = parts.port or (443 if is_safe else 80)
+    port = given or (443 if is_safe else 80)
     content = json.dumps(body, ensure_ascii=False).encode()
     address = _address(host, port, allow_private)
     connection = _Connection(host, port, address, ssl.create_default_context() if is_safe else None)
@@ -109,5 +114,6 @@ class _Connection(http.client.HTTPConnection):
 
     def cut(self) -> None:
         """Let whoever waits for the other side wait no longer."""
-        if self.sock:
-            self.sock.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError):  # It may have ended by itself.
+            if self.sock:
+                self.sock.shutdown(socket.SHUT_RDWR)
