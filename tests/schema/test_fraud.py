@@ -218,6 +218,7 @@ def test_a_country_never_called_before(house: House) -> None:
     # From then on the countries are known.
     for dst in (CUBA, "351211234567"):
         house.call(NOON + 60 * MINUTE, dst=dst)
+        house.call(NOON + 60 * MINUTE, customer_id=house.beta.id)  # Who called Cuba once before, too.
     assert house.hits(rule, NOON + 61 * MINUTE) == {}
     [found] = house.backtest(rule, NOON - dt.timedelta(days=1), NOON + dt.timedelta(days=1))
     assert (found.customer_id, found.at) == (house.acme.id, NOON - 5 * MINUTE)
