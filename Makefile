@@ -47,7 +47,7 @@ translations: tools ## collect the texts for the translators, and compile what t
 		--ignore-obsolete
 	$(VENV)/bin/pybabel -q compile -d webapp/translations
 
-soak: tools ## kill each part in turn during traffic, and try every fault longer and harder (half an hour)
+soak: tools ## kill each part in turn during traffic, and try every fault longer and harder (about an hour)
 	SOAK=1 $(PYTEST) -s tests/calls/test_killings.py tests/faults/
 
 bench: tools ## measure saves, lists, imports and ten million calls, each beside its rival; B="lists" measures one
