@@ -395,9 +395,9 @@ def further_node(machine: Machine, node: Machine) -> None:
     copy_source(node)
     shutil.copy(machine.root / "etc/asterisk-admin/node.env", node.root / "root/node.env")
     # What takes long to fetch and is the same everywhere.
-    shutil.copytree(
-        machine.root / "opt/asterisk-admin/asterisk", node.root / "opt/asterisk-admin/asterisk", symlinks=True
-    )
+    unpacked = "opt/asterisk-admin/asterisk"
+    (node.root / "opt/asterisk-admin").mkdir()
+    subprocess.run(["cp", "--archive", machine.root / unpacked, node.root / unpacked], check=True)
     said = install(node, "--node pbx2 --from /root/node.env --no-start")
     assert "Node pbx2 is installed." in said
     assert not (node.root / "etc/postgresql").exists()
