@@ -57,6 +57,7 @@ def main() -> None:
         step("logs are rotated, the journal stays readable", rotation, machine)
         step("attackers are banned, customers are not while the database is away", bans, machine)
         step("backup, damage, restore", backup_and_restore, machine, password)
+        step("the doctor finds no fault", healthy, machine)
         step("a further node", further_node, machine, node)
     finally:
         node.stop()
@@ -385,6 +386,12 @@ def backup_and_restore(machine: Machine, password: str) -> None:
     machine.run("asterisk-admin check", 400)
     hang_up(call(machine, *phone(machine)))
     secrets_are_closed(machine)
+
+
+def healthy(machine: Machine) -> None:
+    """What is busy for a moment after all that may settle; a fault that stays is one."""
+    wait_for("the doctor to be content", lambda: machine.attempt("asterisk-admin doctor").returncode == 0)
+    print(machine.run("asterisk-admin doctor"))
 
 
 def further_node(machine: Machine, node: Machine) -> None:
