@@ -57,11 +57,7 @@ GOOD: dict[str, dict[str, str]] = {
     "number-rules": {"pattern": "0.", "strip": "1", "prepend": "{{country}}"},
     "destination-lists": {"name": "Cheap", "prefixes": "55"},
     "fraud-rules": {"name": "Dear calls", "kind": "spending", "max_amount": "50"},
-    "alerts": {
-        "emails": "noc@example.com",
-        "webhook_url": "https://example.com/",
-        "webhook_secret": "hush-hush-hush-hush",
-    },
+    "alerts": {"emails": "noc@example.com", "webhook_url": "https://example.com/"},
     "settings": {"company_name": "Acme", "currency": "BRL", "time_zone": "America/Sao_Paulo"},
     "users": {"username": "rui.andrade", "role": "viewer", "password": "a word of his own"},
     "tokens": {"name": "billing", "role": "viewer", "expires_in_days": "30"},
@@ -387,8 +383,6 @@ BAD_VALUES: dict[str, list[tuple[str, str, str]]] = {
         ("webhook_url", "https://example.com/\r\nX: y", URL),
         ("webhook_url", "https://example.com\\@10.0.0.1/", URL),
         ("webhook_url", "https://" + "x" * 500, "Use 500 characters at the most."),
-        ("webhook_secret", "short", "Use 16 to 200 letters without accents, digits and signs."),
-        ("webhook_secret", "", "A webhook needs a secret, so that it knows who sends."),
     ],
     "settings": [
         ("max_call_seconds", "59", "Use 60 or more."),

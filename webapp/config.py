@@ -110,6 +110,7 @@ class AgentSettings(NodeSettings):
     smtp_password: SecretStr = SecretStr("")
     smtp_from: str = Field(default="asterisk-admin@localhost", pattern=r"^[^\s<>,@]+@[^\s<>,@]+$")
     smtp_tls: Literal["starttls", "tls", "none"] = "starttls"
+    webhook_secret: SecretStr = SecretStr("")  # Signs what is sent to the webhook; without it nothing is.
     webhook_allow_private: bool = False  # Whether alerts may go to addresses of our own network, and over http.
     asterisk_spool_path: Path = Path("/var/spool/asterisk/outgoing")
     asterisk_journal_path: Path = Path("/var/log/asterisk/cdr-custom/journal.csv")

@@ -40,7 +40,7 @@ log = structlog.get_logger()
 
 NOTHING = uuid.UUID(int=0)  # What an audit entry is about that is about no thing of ours.
 CHUNK = 2000  # Things projected at a time in bulk work.
-SECRETS = frozenset({"password", "password_hash", "secret", "token_hash", "webhook_secret"})
+SECRETS = frozenset({"password", "password_hash", "secret", "token_hash"})
 _UNREMARKABLE = frozenset({"id", "version", "created_at", "updated_at", "regex", "customer_type", "tokens_valid_from"})
 
 

@@ -106,7 +106,6 @@ CREATE TABLE public.alert_settings (
     emails text[] DEFAULT '{}' NOT NULL,
     language text DEFAULT 'pt_BR' NOT NULL,
     webhook_url text DEFAULT '' NOT NULL,
-    webhook_secret text DEFAULT '' NOT NULL,
     CONSTRAINT pk_alert_settings PRIMARY KEY (id),
     CONSTRAINT ck_alert_settings_one CHECK (id = '00000000-0000-0000-0000-000000000001'),
     CONSTRAINT ck_alert_settings_language CHECK (language IN ('pt_BR', 'en'))

@@ -139,7 +139,8 @@ def engine(url: str) -> Iterator[Engine]:
 def agent(url: str, mailbox: Mailbox) -> AgentSettings:
     return AgentSettings(
         database_url=url, ami_secret=SecretStr("x"), smtp_host="127.0.0.1", smtp_port=mailbox.server_address[1],
-        smtp_tls="none", smtp_from="pbx@example.com", webhook_allow_private=True, _env_file=None,
+        smtp_tls="none", smtp_from="pbx@example.com",
+        webhook_secret=SecretStr(SECRET), webhook_allow_private=True, _env_file=None,
     )  # fmt: skip
 
 
@@ -153,7 +154,7 @@ def told(engine: Engine, hook: Hook) -> Callable[..., None]:
         url = f"http://127.0.0.1:{hook.server_address[1]}{path}" if path else ""
         write(
             engine,
-            f"UPDATE alert_settings SET emails = '{{{emails}}}', webhook_url = '{url}', webhook_secret = '{SECRET}',"  # noqa: S608 - our own words
+            f"UPDATE alert_settings SET emails = '{{{emails}}}', webhook_url = '{url}',"  # noqa: S608 - our own words
             f" language = '{language}'",
         )
         with engine.begin() as connection:
@@ -360,6 +361,16 @@ def test_a_name_that_changes_its_address_after_it_was_looked_at(hook: Hook, monk
     webhook.send(f"http://hooks.example:{hook.server_address[1]}/", SECRET, {}, allow_private=True)
     assert asked.count("hooks.example") == 1
     assert hook.got[0][1]["Host"] == f"hooks.example:{hook.server_address[1]}"
+
+
+def test_without_a_secret_nothing_is_sent(
+    engine: Engine, hook: Hook, agent: AgentSettings, told: Callable[..., None]
+) -> None:
+    told(path="/in")
+    alerts.deliver(engine, agent.model_copy(update={"webhook_secret": SecretStr("")}))
+    assert hook.got == []
+    [(sent, _, _, error)] = states(engine)
+    assert (sent, error) == (False, "the agent has no WEBHOOK_SECRET to sign with")
 
 
 @pytest.mark.parametrize("url", ["https://example.com:99999/", "https://[::1/", "https://"])

@@ -261,7 +261,7 @@ SELECT r.id, r.name, c.id, r.action, 9, 1234, 87.4, jsonb_build_array(
 FROM fraud_rules r, (SELECT id, row_number() OVER (ORDER BY code) AS n FROM customers) AS c
 WHERE r.kind = 'spending' AND c.n <= 2;
 UPDATE alert_settings
-SET emails = '{noc@example.com}', webhook_url = 'https://example.com/alerts', webhook_secret = 'x';
+SET emails = '{noc@example.com}', webhook_url = 'https://example.com/alerts';
 INSERT INTO alerts (channel, kind, about, tries, sent_at, error)
 SELECT channel, 'fraud', jsonb_build_object('case', f.id, 'customer', c.name, 'rule', f.rule_name), 1,
     CASE WHEN channel = 'email' THEN now() END,

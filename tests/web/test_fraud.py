@@ -275,30 +275,23 @@ def test_a_case_outlives_its_rule_but_not_its_customer(client: FlaskClient, acme
 def test_whom_to_tell(admin: FlaskClient) -> None:
     assert "Nobody is told when a rule hits." in admin.get("/fraud/alerts/").text
     typed = {"emails": "noc@example.com\nboss@example.com", "webhook_url": "https://example.com/in", "language": "en"}
-    answer = admin.post("/fraud/alerts/edit", data=typed | {"webhook_secret": "hush-hush-hush-hush", "version": "1"})
+    answer = admin.post("/fraud/alerts/edit", data=typed | {"version": "1"})
     assert answer.location == "/fraud/alerts/"
     settings = things.one(AlertSettings)
-    assert (settings.emails, settings.webhook_secret) == (
+    assert (settings.emails, settings.webhook_url) == (
         ["noc@example.com", "boss@example.com"],
-        "hush-hush-hush-hush",
+        "https://example.com/in",
     )
-
-    # It is never shown again, and stays when the form is sent without it.
-    assert "hush" not in admin.get("/fraud/alerts/").text + admin.get("/fraud/alerts/edit").text
-    admin.post("/fraud/alerts/edit", data=typed | {"emails": "", "version": "2"})
-    settings = things.one(AlertSettings)
-    assert (settings.emails, settings.webhook_secret) == ([], "hush-hush-hush-hush")
-    entries = db.session.scalars(select(AuditEntry).where(AuditEntry.kind == "alert_settings")).all()
-    assert len(entries) == 2
-    assert "hush" not in str([(entry.before, entry.after) for entry in entries])
-    assert "hush" not in admin.get("/settings/audit/").text
+    assert "https://example.com/in" in admin.get("/fraud/alerts/").text
+    [entry] = db.session.scalars(select(AuditEntry).where(AuditEntry.kind == "alert_settings")).all()
+    assert entry.after["webhook_url"] == "https://example.com/in"
 
 
 def test_a_test_alert(admin: FlaskClient) -> None:
     page = admin.post("/fraud/alerts/test", follow_redirects=True).text
     assert alert(page) == "Say first whom to tell."
     settings = db.session.get_one(AlertSettings, uuid.UUID(int=1))
-    settings.emails, settings.webhook_url, settings.webhook_secret = ["noc@example.com"], "https://example.com/", "x"
+    settings.emails, settings.webhook_url = ["noc@example.com"], "https://example.com/"
     store.save(settings)
     page = admin.post("/fraud/alerts/test", follow_redirects=True).text
     assert [row.split(" Test ")[1] for row in rows(page)] == ["Webhook On its way", "E-mail On its way"]

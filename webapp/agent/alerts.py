@@ -97,6 +97,9 @@ def _send(settings: AgentSettings, settled: AlertSettings, company: str, alert: 
         )
     if not settled.webhook_url:
         raise NotSent("no webhook is settled any more")
+    secret = settings.webhook_secret.get_secret_value()
+    if not secret:
+        raise NotSent("the agent has no WEBHOOK_SECRET to sign with")
     body = {"id": alert.id, "kind": alert.kind, "at": alert.created_at.isoformat(), "about": alert.about}
-    webhook.send(settled.webhook_url, settled.webhook_secret, body, settings.webhook_allow_private)
+    webhook.send(settled.webhook_url, secret, body, settings.webhook_allow_private)
     return ""

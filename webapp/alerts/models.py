@@ -23,7 +23,6 @@ class AlertSettings(Managed, Base):
     emails: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     language: Mapped[str] = mapped_column(server_default="pt_BR")  # Of the messages.
     webhook_url: Mapped[str] = mapped_column(server_default="")
-    webhook_secret: Mapped[str] = mapped_column(server_default="")  # Signs what is sent there.
 
     __table_args__ = (
         CheckConstraint(f"id = '{THE_ONE}'", "one"),

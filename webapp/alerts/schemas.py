@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 
-from webapp.validation import N_, EMails, Schema, at, matching, refuse
+from webapp.validation import N_, EMails, Schema, refuse
 
 _URL = re.compile(r"https?://([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?(/[!-~]*)?")
 
@@ -33,20 +33,8 @@ class AlertSettingsSchema(Schema):
     webhook_url: Annotated[str, Field(max_length=500), AfterValidator(_url)] = Field(
         "",
         title=N_("Webhook"),
-        description=N_("Alerts are sent there with POST, as JSON. Over https, to an address on the Internet."),
+        description=N_(
+            "Alerts are sent there with POST, as JSON, signed with WEBHOOK_SECRET of the agents. Over https, to an "
+            "address on the Internet."
+        ),
     )
-    webhook_secret: Annotated[
-        str,
-        AfterValidator(matching(r"([!-~]{16,200})?", N_("Use 16 to 200 letters without accents, digits and signs."))),
-    ] = Field(
-        "",
-        title=N_("Secret of the webhook"),
-        description=N_("Leave it empty to keep the one that is stored."),
-        json_schema_extra={"widget": "password"},
-    )
-
-    @model_validator(mode="after")
-    def _webhook_is_signed(self) -> AlertSettingsSchema:
-        if self.webhook_url and not self.webhook_secret:
-            raise at("webhook_secret", N_("A webhook needs a secret, so that it knows who sends."))
-        return self
