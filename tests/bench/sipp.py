@@ -18,6 +18,7 @@ from tests.calls.sip import Scenario, five_free_ports, is_bound, milliseconds
 SCENARIOS = Path(__file__).parent / "scenarios"
 HOLD = 2.0  # Seconds of each call.
 ANYWHERE = "0.0.0.0"  # noqa: S104 - a thousand addresses of the loopback interface
+WITH_US = ("setpriv", "--pdeathsig=KILL")  # Whatever ends us, no calls go on.
 PATIENCE = 12  # Seconds after the last call should have ended.
 
 _numbers = itertools.count(1)
@@ -67,7 +68,7 @@ class Calls:
         scenario.write_text(text)
         ports = five_free_ports(address)
         host, port = asterisk
-        command = ["sipp", f"{host}:{port}", "-sf", str(scenario), "-inf", str(numbers_file)]
+        command = [*WITH_US, "sipp", f"{host}:{port}", "-sf", str(scenario), "-inf", str(numbers_file)]
         command += ["-i", address, "-bind_local", "-p", str(ports), "-mp", str(ports + 2), "-nostdin"]
         command += ["-ci", address, "-cp", str(ports + 1), "-l", "8000"]
         # Calls a period, so that a rate need not be a whole number; SIPp makes them in small portions.
@@ -118,7 +119,7 @@ class Calls:
 def answering(folder: Path, port: int, scenario: str = "answer.xml") -> Iterator[None]:
     """All gateways and trunks: every address of the loopback interface, at this port."""
     ports = five_free_ports("127.0.0.1")
-    command = ["sipp", "-sf", str(SCENARIOS / scenario), "-i", ANYWHERE, "-p", str(port), "-nostdin"]
+    command = [*WITH_US, "sipp", "-sf", str(SCENARIOS / scenario), "-i", ANYWHERE, "-p", str(port), "-nostdin"]
     command += ["-ci", "127.0.0.1", "-cp", str(ports + 1), "-mp", str(ports + 2), "-l", "8000", "-rtp_echo"]
     process = subprocess.Popen(
         command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
