@@ -17,7 +17,7 @@ doctor: ## look at all that `make run` has started, and say what is wrong and wh
 	@var/venv/bin/python -m deploy.embedded.run doctor
 
 # Side by side, for there are two cores and most of these mostly wait: each of the folders, and all the others together.
-BESIDE := calls browser api
+BESIDE := calls browser api web
 OTHERS := $(filter-out $(BESIDE:%=tests/%/) tests/bench/ tests/install/ tests/__pycache__/,$(wildcard tests/*/ tests/test_*.py))
 PYTEST := $(PYTHON) -m pytest -o cache_dir=var/cache/pytest
 

@@ -35,7 +35,7 @@ def test_every_answer_is_described(cluster: Postgres, empty_database: str, tmp_p
             *("--phases", "coverage,fuzzing", "--max-examples", "5", "--seed", "1", "--no-color"),
             *("--generation-database", "none"),
         ]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=900)
 
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
     assert "No operations" not in done.stdout

@@ -225,6 +225,7 @@ def test_there_is_a_case_for_each_refusal() -> None:
         "cancelled",
         "forwards",
         "forward_emergency",
+        "fraud",  # tests/web/test_fraud.py
     }
 
 

@@ -39,13 +39,19 @@ VAR = Path(__file__).parents[2] / "var"
 
 # What an operator whose server takes TLS writes into pjsip_tls.conf (docs/install.md).
 TLS_CONF = """\
-[transport-tls]
-type = transport
+[transport-tls](nat)
 protocol = tls
 bind = 127.0.0.1:{port}
 cert_file = {certificate}
 priv_key_file = {certificate}
 method = tlsv1_2
+"""
+
+# And one whose server is behind NAT into pjsip_nat.conf: here all are in the same network, so it says nothing else.
+NAT_CONF = """\
+external_media_address = 192.0.2.1
+external_signaling_address = 192.0.2.1
+local_net = 127.0.0.0/8
 """
 
 MEDIA_PORTS = 400
@@ -119,6 +125,7 @@ def running_asterisk(
         etc = asterisk.directory / "etc"
         etc.mkdir(parents=True)
         certificate = make_certificate(etc / "certificate.pem")
+        (etc / "pjsip_nat.conf").write_text(NAT_CONF)
         (etc / "pjsip_tls.conf").write_text(TLS_CONF.format(port=values["TLS_PORT"], certificate=certificate))
         asterisk.start()
         asterisk.wait_booted()

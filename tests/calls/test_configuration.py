@@ -35,6 +35,14 @@ def test_it_boots_without_a_warning_or_an_error(asterisk: Asterisk) -> None:
     assert [line for line in boot.splitlines() if re.search(r"WARNING|ERROR", line)] == []
 
 
+@pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
+def test_each_transport_knows_its_address_outside(asterisk: Asterisk, transport: str) -> None:
+    """From pjsip_nat.conf, which servers behind NAT have."""
+    said = asterisk.rx(f"pjsip show transport transport-{transport}")
+    for name, value in (("external_media_address", "192.0.2.1"), ("local_net", "127.0.0.0/255.0.0.0")):
+        assert re.search(rf"{name}\s*: {value}", said), said
+
+
 @pytest.mark.parametrize("name", APPLICATIONS)
 def test_it_knows_an_application_of_the_dialplan(asterisk: Asterisk, name: str) -> None:
     assert f"Info about Application '{name}'" in asterisk.rx(f"core show application {name}")

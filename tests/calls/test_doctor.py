@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from deploy.embedded.asterisk import Asterisk
 from tests.calls.conftest import Carrier
-from tests.calls.exchange import AgentProcess, query, until
+from tests.calls.exchange import ENCRYPTION_KEY, SECRET_KEY, AgentProcess, query, until
 from webapp.ext import db
 
 
@@ -25,13 +25,14 @@ def carry_out(statement: str) -> None:
 def test_the_doctor(carrier: Carrier, asterisk: Asterisk, agent: AgentProcess, tmp_path: Path) -> None:
     """In one go, for each look takes some seconds."""
     etc = asterisk.directory / "etc"
+    keys = {"SECRET_KEY": SECRET_KEY, "ENCRYPTION_KEY": ENCRYPTION_KEY}  # Of the web, which is on the same server.
     until(lambda: "cdr_pgsql.so" in asterisk.rx("module show like cdr_"), "the agent to load what stores calls", 60)
     carrier.settled()
 
     def look(**changes: str) -> tuple[int, dict[str, list[dict[str, Any]]]]:
         done = subprocess.run(
             [sys.executable, "-m", "webapp.cli", "doctor", "--json", "--etc", str(etc)],
-            env={**agent.environment, "PYTHONPATH": os.getcwd(), **changes},
+            env={**agent.environment, **keys, "PYTHONPATH": os.getcwd(), **changes},
             cwd=tmp_path,
             capture_output=True,
             text=True,
@@ -44,7 +45,7 @@ def test_the_doctor(carrier: Carrier, asterisk: Asterisk, agent: AgentProcess, t
             found.setdefault(each["state"], []).append(each)
         return done.returncode, found
 
-    secrets = [asterisk.values["AMI_SECRET"], asterisk.values["DB_PASSWORD"], agent.environment["SECRET_KEY"]]
+    secrets = [asterisk.values["AMI_SECRET"], asterisk.values["DB_PASSWORD"], *keys.values()]
     query(carrier.url, "SELECT public.keep_partitions()")
 
     _, found = look()

@@ -128,7 +128,7 @@ def _edit(path: Path, old: str, new: str) -> None:
             "differs from this version's in [general] strictrtp",
         ),
         ("extensions.conf", "Goto(refuse,34,1)", "Hangup(34)", "fault", "differs from this version's in [no-database]"),
-        ("extconfig.conf", "canary => pgsql,asterisk,asterisk.canary", "", "fault", "[settings] canary"),
+        ("extconfig.conf", "canary => pgsql,asterisk,asterisk.sign_of_life", "", "fault", "[settings] canary"),
         ("sorcery.conf", "endpoint/cache", ";endpoint/cache", "fault", "[res_pjsip] endpoint/cache"),
         ("modules.conf", "load = res_pjsip_acl.so", "load = app_system.so", "warning", "load=res_pjsip_acl.so"),
         ("pjsip.conf", "[transport-udp]", "[another]\npassword = hush\n[transport-udp]", "warning", "has of its own"),

@@ -126,6 +126,7 @@ def test_a_new_thing_is_recorded_with_all_its_values(provider: Provider) -> None
         "node": None,
         "username": "us",
         "password": "***",
+        "srtp": False,
         "codecs": ["alaw", "ulaw"],
         "tech_prefix": "",
         "inbound_strip": 0,
