@@ -17,10 +17,10 @@ SCRIPT = "<script>alert(1)</script>"
 @pytest.mark.parametrize(
     ("number", "caller", "kept"),
     [
-        ("551140000701", "%3Cscript%3Ealert(1)%3C%2Fscript%3E", SCRIPT),
-        ("551140000702", "=HYPERLINK(1)", "=HYPERLINK(1)"),
-        ("551140000703", "'%20OR%20%24%7BSHELL(id)%7D%2CSystem(id)", "' OR ${SHELL(id)},System(id)"),
-        ("551140000704", "5511%0D%0AX-Evil:%201", None),
+        ("551140000791", "%3Cscript%3Ealert(1)%3C%2Fscript%3E", SCRIPT),
+        ("551140000792", "=HYPERLINK(1)", "=HYPERLINK(1)"),
+        ("551140000793", "'%20OR%20%24%7BSHELL(id)%7D%2CSystem(id)", "' OR ${SHELL(id)},System(id)"),
+        ("551140000794", "5511%0D%0AX-Evil:%201", None),
     ],
 )
 def test_a_caller_who_is_no_number(

@@ -27,6 +27,7 @@ from tests.security.rules import NOTHING, addresses
 from tests.web import things
 from tests.web.html import filled_in
 from webapp.accounts.schemas import PasswordChangeSchema, PreferencesSchema, UserSchema
+from webapp.alerts.schemas import AlertSettingsSchema
 from webapp.asterisk.rows import TABLES
 from webapp.conferences.schemas import ConferenceSchema, NumberSchema
 from webapp.customers.schemas import CustomerSchema
@@ -35,6 +36,7 @@ from webapp.dialling.schemas import NumberRuleSchema
 from webapp.dids.schemas import AllocationSchema, DidRangeSchema
 from webapp.ext import db
 from webapp.extensions.schemas import ExtensionSchema
+from webapp.fraud_rules.schemas import FraudRuleSchema
 from webapp.gateways.schemas import GatewaySchema
 from webapp.imports import working
 from webapp.imports.models import Import
@@ -69,6 +71,8 @@ DIFFERENT = {
     "provider-tariffs": {"prefix": "77{n}"},
     "number-rules": {},
     "destination-lists": {"name": "n{n}"},
+    "fraud-rules": {"name": "n{n}"},
+    "alerts": {},
     "settings": {},
     "users": {"username": "u{n}"},
     "tokens": {"name": "n{n}"},
@@ -97,6 +101,8 @@ WAYS: dict[str, tuple[type[Schema], str, str]] = {
     "provider-tariffs": (ProviderTariffSchema, "/provider-tariffs/", "/providers/{provider}/tariffs/new"),
     "number-rules": (NumberRuleSchema, "/number-rules/", "/dialling/new"),
     "destination-lists": (DestinationListSchema, "/destination-lists/", "/destination-lists/new"),
+    "fraud-rules": (FraudRuleSchema, "/fraud-rules/", "/fraud/rules/new"),
+    "alerts": (AlertSettingsSchema, "/alerts/", "/fraud/alerts/edit"),
     "settings": (SettingsSchema, "/settings/", "/settings/edit"),
     "users": (UserSchema, "/users/", "/users/new"),
     "tokens": (TokenSchema, "", "/tokens/new"),
@@ -190,7 +196,7 @@ def test_every_way_takes_what_is_good(app: Flask, admin: FlaskClient, there: dic
 
 def _send(browser: FlaskClient, way: str, path: str, body: dict[str, Any], headers: dict[str, str]) -> Any:
     said = {name: value for name, value in body.items() if value != ""}
-    method = "PUT" if way == "settings" else "POST"
+    method = "PUT" if way in ("settings", "alerts") else "POST"
     return browser.open(f"/api/v1{path}", method=method, json=said, headers=headers)
 
 
@@ -291,6 +297,7 @@ def _pages(app: Flask) -> Iterator[str]:
             "routes",
             "price_plans",
             "tariffs",
+            "fraud_rules",
             "users",
         )
     }
