@@ -280,7 +280,7 @@ def test_a_busy_number_that_a_call_is_sent_on_to(carrier: Carrier) -> None:
 def test_a_caller_gives_up_while_it_rings_where_the_call_was_sent_on_to(carrier: Carrier) -> None:
     carrier.did("551140000911", "acme")
     with carrier.acme.forward(f"sip:552166660017@{ELSEWHERE}"), carrier.first.ring():
-        carrier.second.call("01140000911", give_up_after=2.5, expect=487)
+        carrier.second.call("01140000911", give_up_after=6, expect=487)
     calls = calls_of(carrier, "551140000911", 3)
     assert [(c.direction, c.cause, c.reason) for c in calls] == [
         ("inbound", 23, ""),

@@ -36,7 +36,7 @@ from webapp.dialling.schemas import NumberRuleSchema
 from webapp.dids.schemas import AllocationSchema, DidRangeSchema
 from webapp.ext import db
 from webapp.extensions.schemas import ExtensionSchema
-from webapp.fraud_rules.schemas import FraudRuleSchema
+from webapp.fraud_rules.schemas import FraudRuleSchema, FraudTestSchema
 from webapp.gateways.schemas import GatewaySchema
 from webapp.imports import working
 from webapp.imports.models import Import
@@ -114,6 +114,7 @@ FOR_ASTERISK = {"customers", "extensions", "gateways", "dids"}  # What comes fro
 # Why others are not sent here: what they take is no text that is kept, or another test does it.
 ELSEWHERE: dict[type[Schema], str] = {
     PasswordChangeSchema: "A hash is kept.",
+    FraudTestSchema: "A number only.",
     ReratingSchema: "Dates and choices only.",
     LookupSchema: "It asks, and keeps nothing.",
     ConferenceSchema: "test_call_files",

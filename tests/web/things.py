@@ -63,9 +63,7 @@ def office(code: str = "acme", **values: Any) -> Customer:
 
 
 def extension(customer: Customer, number: str = "100", **values: Any) -> Extension:
-    return _stored(
-        Extension(**{"customer_id": customer.id, "extension": number, "secret": "secret-of-a-phone", **values})
-    )
+    return _stored(Extension(customer_id=customer.id, extension=number, **{"secret": "secret-of-a-phone", **values}))
 
 
 def route(name: str = "Brazil", **values: Any) -> Route:
