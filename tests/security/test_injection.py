@@ -36,7 +36,8 @@ from webapp.dialling.schemas import NumberRuleSchema
 from webapp.dids.schemas import AllocationSchema, DidRangeSchema
 from webapp.ext import db
 from webapp.extensions.schemas import ExtensionSchema
-from webapp.fraud_rules.schemas import FraudRuleSchema, FraudTestSchema
+from webapp.fraud_cases.schemas import ReleaseSchema
+from webapp.fraud_rules.schemas import ArmSchema, FraudRuleSchema, FraudTestSchema
 from webapp.gateways.schemas import GatewaySchema
 from webapp.imports import working
 from webapp.imports.models import Import
@@ -115,6 +116,8 @@ FOR_ASTERISK = {"customers", "extensions", "gateways", "dids"}  # What comes fro
 ELSEWHERE: dict[type[Schema], str] = {
     PasswordChangeSchema: "A hash is kept.",
     FraudTestSchema: "A number only.",
+    ArmSchema: "A switch only.",
+    ReleaseSchema: "A number only.",
     ReratingSchema: "Dates and choices only.",
     LookupSchema: "It asks, and keeps nothing.",
     ConferenceSchema: "test_call_files",
