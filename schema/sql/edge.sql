@@ -19,7 +19,7 @@ ALTER TABLE public.settings
 
 -- The lists that come with the system are the operator's from here on. docs/sip-edge.md says where each prefix is from.
 INSERT INTO public.destination_lists (name, prefixes) VALUES
-    ('High-risk and premium destinations',
+    ('Destinos de alto risco e de tarifa especial',
      -- Codes of no country: shared cost, satellites, personal and international networks, premium rate, trials.
      '{808,870,871,872,873,874,878,881,882,883,888,979,991}'::text[]
      -- Countries that are called for a share of the money, Africa first ...
@@ -39,7 +39,7 @@ INSERT INTO public.destination_lists (name, prefixes) VALUES
      -- Premium rate and donations in Brazil, as they are dialled, and with the country code before them.
      || '{0900,0500,550900,550500,55900,55500}'),
     -- For who may call Brazil and nothing else: with area code, without one (0300, 0303, 0800), short (3003, 4004 ...).
-    ('Brazil only', '{55,0300,0303,0800,3003,3004,4001,4002,4003,4004,4007,4020}')
+    ('Só Brasil', '{55,0300,0303,0800,3003,3004,4001,4002,4003,4004,4007,4020}')
 ON CONFLICT (name) DO NOTHING;
 
 -- Customers who are there already stay as they are: these are for new ones. Amounts are of the company's currency.
@@ -48,4 +48,4 @@ UPDATE public.settings SET
     default_calls_per_second = 5,
     default_max_price_per_minute = 3,
     default_daily_limit = 200,
-    default_blocked_list_id = (SELECT id FROM public.destination_lists WHERE name = 'High-risk and premium destinations');
+    default_blocked_list_id = (SELECT id FROM public.destination_lists WHERE name = 'Destinos de alto risco e de tarifa especial');

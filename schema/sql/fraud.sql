@@ -132,7 +132,7 @@ CREATE INDEX ix_alerts_owed ON public.alerts (next_try_at) WHERE sent_at IS NULL
 INSERT INTO public.fraud_rules (
     name, kind, destinations, window_minutes, max_calls, max_minutes, max_amount, action)
 VALUES
-    ('Much money abroad', 'spending', 'international', 15, NULL, NULL, 50, 'block_international'),
-    ('Country never called before', 'destination', 'international', 60, 10, 30, NULL, 'block_international'),
-    ('Many short calls', 'burst', 'all', 10, 100, NULL, NULL, 'alert'),
-    ('Abroad at night', 'night', 'international', 60, 20, NULL, 50, 'block_international');
+    ('Muito dinheiro em chamadas para o exterior', 'spending', 'international', 15, NULL, NULL, 50, 'block_international'),
+    ('País nunca chamado antes', 'destination', 'international', 60, 10, 30, NULL, 'block_international'),
+    ('Muitas chamadas curtas', 'burst', 'all', 10, 100, NULL, NULL, 'alert'),
+    ('Exterior à noite', 'night', 'international', 60, 20, NULL, 50, 'block_international');

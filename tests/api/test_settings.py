@@ -114,8 +114,8 @@ def test_rules_are_sorted_and_filtered(api: Program) -> None:
 
 def test_new_customers_begin_with_what_is_settled_where_nothing_is_said(api: Program, admin: Program) -> None:
     risky = admin.get("/settings/").json["default_blocked_list_id"]
-    assert api.get(f"/destination-lists/{risky}").json["name"] == "High-risk and premium destinations"
-    brazil = api.get("/destination-lists/", q="Brazil only").json["items"][0]["id"]
+    assert api.get(f"/destination-lists/{risky}").json["name"] == "Destinos de alto risco e de tarifa especial"
+    brazil = api.get("/destination-lists/", q="Só Brasil").json["items"][0]["id"]
     admin.patch("/settings/", {"default_allowed_list_id": brazil, "default_daily_limit": None})
     begins = {
         "max_channels": 10,
@@ -140,7 +140,7 @@ def test_new_customers_begin_with_what_is_settled_where_nothing_is_said(api: Pro
 
 def test_the_lists_that_come_with_the_system(api: Program) -> None:
     """Numbers as they are after the rules of who dialled them."""
-    risky, brazil = api.get("/destination-lists/", sort="-name").json["items"]
+    risky, brazil = api.get("/destination-lists/", sort="name").json["items"]
     gateway_of = {"name": "GW1", "provider_id": api.post("/providers/", {"name": "Norte"}).json["id"]}
     gateway = api.post("/gateways/", gateway_of | {"ip_address": "192.0.2.10"}).json["id"]
     api.post("/routes/", {"name": "All", "pattern": ".", "gateway_id": gateway})

@@ -22,6 +22,7 @@ class Phone:
         self.host, self.port = self.socket.getsockname()
         self.call_id = os.environ.get("CALL_ID", secrets.token_hex(8))
         self.tag = secrets.token_hex(4)
+        self.invite = ""
 
     def register(self, number: int, authorization: str = "") -> str:
         name = self.user.replace('"', "%22")
@@ -59,9 +60,10 @@ class Phone:
                 return self.hang_up()
             request = self.socket.recv(8192).decode()
             if request.startswith("INVITE "):
-                self.invite = request
                 self.answer(request, self.sdp())
-                print("talking", flush=True)
+                if not self.invite:  # Asterisk may have sent it twice.
+                    self.invite = request
+                    print("talking", flush=True)
             elif request.startswith(("OPTIONS ", "BYE ")):
                 self.answer(request, "")
 

@@ -242,7 +242,7 @@ def call(machine: Machine, user: str, secret: str) -> subprocess.Popen[str]:
 
 def hang_up(talking: subprocess.Popen[str]) -> None:
     said, _ = talking.communicate("", timeout=30)
-    assert said.strip() == "SIP/2.0 200 OK"
+    assert said.strip() == "SIP/2.0 200 OK", said
 
 
 def channels(machine: Machine) -> list[str]:

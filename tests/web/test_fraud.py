@@ -28,7 +28,12 @@ from webapp.fraud_cases.models import FraudCase
 from webapp.fraud_rules import operations
 from webapp.fraud_rules.models import FraudRule, FraudTest
 
-SEEDED = ["Abroad at night", "Country never called before", "Many short calls", "Much money abroad"]
+SEEDED = [
+    "Exterior à noite",
+    "Muitas chamadas curtas",
+    "Muito dinheiro em chamadas para o exterior",
+    "País nunca chamado antes",
+]
 TYPED = {"name": "Dear", "kind": "spending", "max_amount": "10", "destinations": "international"}
 
 
@@ -256,7 +261,7 @@ def test_lists_take_a_fixed_number_of_queries(client: FlaskClient, counting: Cou
     for path, count in before.items():
         assert queries(path) <= count + 1
     assert client.get("/fraud/export.csv").status_code == 200
-    assert "Much money abroad" in client.get("/fraud/rules/export.csv").text
+    assert "Muito dinheiro em chamadas para o exterior" in client.get("/fraud/rules/export.csv").text
 
 
 def test_a_case_outlives_its_rule_but_not_its_customer(client: FlaskClient, acme: Customer) -> None:

@@ -35,7 +35,7 @@ from webapp.routes.models import Route
 from webapp.settings.models import CompanySettings
 from webapp.tariffs.models import PricePlan, ProviderTariff, Tariff
 
-RISKY = "High-risk and premium destinations"  # The list that comes with the system for new customers.
+RISKY = "Destinos de alto risco e de tarifa especial"  # The list that comes with the system for new customers.
 _ids = itertools.count(1)
 COMPANY = ZoneInfo("America/Sao_Paulo")
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)  # From when on tariffs count.
