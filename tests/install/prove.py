@@ -372,9 +372,8 @@ def backup_and_restore(machine: Machine, password: str) -> None:
     [going_on] = channels(machine)
     hang_up(talking)
     wait_for("the call record", lambda: going_on in call_records(machine))
-    machine.run(
-        sql("TRUNCATE customers CASCADE; TRUNCATE asterisk.ps_endpoints, users CASCADE; DROP TABLE asterisk.extensions")
-    )
+    machine.run(sql("TRUNCATE customers CASCADE; TRUNCATE asterisk.ps_endpoints, users CASCADE"))
+    machine.run(sql("DROP TABLE asterisk.extensions CASCADE"))
     machine.run("rm /etc/asterisk-admin/*.env; touch /etc/asterisk-admin/web.env; rm -r /etc/asterisk")
     said = machine.run(f"cd {SOURCE} && deploy/restore {backup} 2>&1")
     assert "Restored." in said, said
