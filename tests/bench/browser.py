@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 
 from deploy.embedded.process import free_port
 from tests.bench.carrier import Carrier
-from tests.calls.exchange import SECRET_KEY, until
+from tests.calls.exchange import ENCRYPTION_KEY, SECRET_KEY, until
 from tests.conftest import PASSWORD, make_user
 from webapp.ext import db
 
@@ -33,6 +33,7 @@ def web(url: str, folder: Path) -> Iterator[tuple[str, int]]:
         **os.environ,
         "DATABASE_URL": url,
         "SECRET_KEY": SECRET_KEY,
+        "ENCRYPTION_KEY": ENCRYPTION_KEY,
         "API_RATE_LIMIT": "1000000",
         "API_LOGIN_LIMIT": "1000000",
         "PROMETHEUS_MULTIPROC_DIR": str(counted),

@@ -40,6 +40,7 @@ from webapp.asterisk import conf
 from webapp.asterisk.load import load
 from webapp.asterisk.projection import PROJECTIONS, owner, project
 from webapp.asterisk.rows import TABLES, Row
+from webapp.encryption import encrypt
 from webapp.ext import db
 
 NODE = "pbx1"
@@ -94,7 +95,7 @@ INSERT INTO customers (code, name, type, price_plan_id)
     SELECT 'o' || n, 'Office ' || n, 'extension', (SELECT id FROM price_plans)
     FROM generate_series(1, (%(phones)s + 9) / 10) n;
 INSERT INTO extensions (customer_id, extension, name, secret)
-    SELECT c.id, 100 + n %% 10, 'Phone ' || n, 'secret-of-' || n
+    SELECT c.id, 100 + n %% 10, 'Phone ' || n, %(secret)s
     FROM generate_series(0, %(phones)s - 1) n JOIN customers c ON c.code = 'o' || 1 + n / 10;
 WITH p AS (SELECT array_agg(id ORDER BY name) AS ids FROM providers),
      g AS (SELECT array_agg(id ORDER BY name) AS ids FROM gateways)
@@ -142,11 +143,12 @@ def carrier(size: Size, extra: str = "", **values: object) -> Iterator[Carrier]:
 
 
 def fill(made: Carrier, extra: str, values: Mapping[str, object]) -> None:
+    secret = encrypt("the-secret-of-each-phone")
     connection = psycopg2.connect(made.url.replace("+psycopg2", ""))
     try:
         with connection, connection.cursor() as cursor:
             cursor.execute("SET synchronous_commit = off")
-            cursor.execute(FILL + extra, {**vars(made.size), "port": made.port, **values})
+            cursor.execute(FILL + extra, {**vars(made.size), "port": made.port, "secret": secret, **values})
         with made.app.app_context():
             project_all(connection)
         connection.autocommit = True
