@@ -27,9 +27,8 @@ _SAMPLE = 64 * 1024
 # What an XLSX may become when it is unpacked: a small file can hold gigabytes of zeros.
 MOST_UNPACKED = 384 * 1024 * 1024
 _MOST_TEXTS = 96 * 1024 * 1024  # All but the sheets is held in memory as a whole.
-_MOST_DESCRIBED = (
-    2 * 1024 * 1024
-)  # What describes the workbook, such as its styles, becomes an object for each element.
+# What describes the workbook, such as its styles, becomes an object for each element.
+_MOST_DESCRIBED = 2 * 1024 * 1024
 # What XML weighs in memory, in elements: of all texts together, and of one line, which is held until it ends.
 _HEAVIEST_TEXTS = 5_000_000
 _HEAVIEST_LINE = 500_000
@@ -229,17 +228,11 @@ class _Book(ExcelReader):  # type: ignore[misc]  # openpyxl has no types
         parts.listing, parts.heaviest = False, _HEAVIEST_LINE
 
 
-# All that openpyxl raises for a file that is a ZIP and no workbook, or a damaged one.
+# All that openpyxl raises for a file that is a ZIP and no workbook, or a damaged one (RuntimeError: encrypted, or
+# packed as nobody does).
 _BROKEN = (
     *(InvalidFileException, zipfile.BadZipFile, zlib.error, LookupError, ArithmeticError, AttributeError),
-    *(
-        ValueError,
-        TypeError,
-        SyntaxError,
-        EOFError,
-        OSError,
-        RuntimeError,
-    ),  # The last: encrypted, or packed as nobody does.
+    *(ValueError, TypeError, SyntaxError, EOFError, OSError, RuntimeError),
 )
 
 
