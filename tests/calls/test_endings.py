@@ -34,12 +34,12 @@ def short_ringing(asterisk: Asterisk) -> Iterator[None]:
 
 
 def test_an_answered_leg_says_how_long_it_took_to_ring(carrier: Carrier) -> None:
-    with carrier.first.answer(ring_for=0.4):
+    with carrier.first.answer(ring_for=2):
         carrier.acme.call("552144440001")
 
     assert endings(carrier, "552144440001", 1) == [("first", "ANSWERED", 16, None)]
     [call] = carrier.ended("552144440001", 1)
-    assert 0 <= call.pdd < 400
+    assert 0 <= call.pdd < 2000
 
 
 def test_one_that_never_rang_has_no_such_time(carrier: Carrier) -> None:
@@ -85,17 +85,17 @@ def test_all_503(carrier: Carrier) -> None:
 
 def test_cancelled_while_ringing(carrier: Carrier) -> None:
     with carrier.first.ring():
-        carrier.acme.call("552144440007", give_up_after=2, expect=487)
+        carrier.acme.call("552144440007", give_up_after=8, expect=487)
 
     assert endings(carrier, "552144440007", 1) == [("first", "NO ANSWER", 16, 487)]
     [call] = carrier.ended("552144440007", 1)
     assert call.reason == "cancelled"
-    assert 0 <= call.pdd < 2000
+    assert 0 <= call.pdd < 8000
 
 
 def test_503_and_then_cancelled_while_ringing(carrier: Carrier) -> None:
     with carrier.first.refuse(503), carrier.second.ring():
-        carrier.acme.call("552144440008", give_up_after=3, expect=487)
+        carrier.acme.call("552144440008", give_up_after=8, expect=487)
 
     assert endings(carrier, "552144440008", 2) == [("first", "CONGESTION", 34, 503), ("second", "NO ANSWER", 16, 487)]
 
