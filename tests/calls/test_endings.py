@@ -86,8 +86,8 @@ def test_all_503(carrier: Carrier) -> None:
 def test_cancelled_while_ringing(carrier: Carrier) -> None:
     with carrier.first.ring():
         carrier.acme.call("552144440007", give_up_after=8, expect=487)
-
-    assert endings(carrier, "552144440007", 1) == [("first", "NO ANSWER", 16, 487)]
+        # The gateway has to live until it has heard that nobody wants it any more, else Asterisk waits for its answer.
+        assert endings(carrier, "552144440007", 1) == [("first", "NO ANSWER", 16, 487)]
     [call] = carrier.ended("552144440007", 1)
     assert call.reason == "cancelled"
     assert 0 <= call.pdd < 8000
@@ -96,8 +96,10 @@ def test_cancelled_while_ringing(carrier: Carrier) -> None:
 def test_503_and_then_cancelled_while_ringing(carrier: Carrier) -> None:
     with carrier.first.refuse(503), carrier.second.ring():
         carrier.acme.call("552144440008", give_up_after=8, expect=487)
-
-    assert endings(carrier, "552144440008", 2) == [("first", "CONGESTION", 34, 503), ("second", "NO ANSWER", 16, 487)]
+        assert endings(carrier, "552144440008", 2) == [
+            ("first", "CONGESTION", 34, 503),
+            ("second", "NO ANSWER", 16, 487),
+        ]
 
 
 def test_503_and_then_nobody_answers(carrier: Carrier, short_ringing: None) -> None:

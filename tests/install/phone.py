@@ -54,16 +54,19 @@ class Phone:
         self.register(2, f"Authorization: Digest {quoted}, qop=auth, nc=00000001, algorithm=MD5")
 
     def take_call(self) -> None:
+        talking = False
         while True:
             ready, _, _ = select.select([self.socket, sys.stdin], [], [])
             if sys.stdin in ready:
                 return self.hang_up()
             request = self.socket.recv(8192).decode()
             if request.startswith("INVITE "):
+                self.invite = request
                 self.answer(request, self.sdp())
-                if not self.invite:  # Asterisk may have sent it twice.
-                    self.invite = request
-                    print("talking", flush=True)
+            elif request.startswith("ACK ") and not talking:
+                # Only now Asterisk knows of the call what is needed to end it.
+                talking = True
+                print("talking", flush=True)
             elif request.startswith(("OPTIONS ", "BYE ")):
                 self.answer(request, "")
 
