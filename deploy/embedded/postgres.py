@@ -6,8 +6,10 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import psycopg2
@@ -54,12 +56,22 @@ class Postgres:
     """
 
     def __init__(
-        self, directory: Path, port: int | None = None, *, fast: bool = False, log_path: Path | None = None
+        self,
+        directory: Path,
+        port: int | None = None,
+        *,
+        fast: bool = False,
+        settings: Mapping[str, str] = MappingProxyType({}),
+        log_path: Path | None = None,
     ) -> None:
-        """Port None: a free one, not always the same. `fast` gives up safety against a power cut."""
+        """Port None: a free one, not always the same. `fast` gives up safety against a power cut.
+
+        `settings` are PostgreSQL's, besides SETTINGS.
+        """
         self.directory = directory.resolve()
         self.port = port or process.free_port()
         self.fast = fast
+        self.settings = {**settings, **SETTINGS, "port": str(self.port), **(FAST_SETTINGS if fast else {})}
         self.log_path = log_path or self.directory / "postgres.log"
         self._data = self.directory / "data"
         self._password_file = self.directory / "password"
@@ -89,13 +101,12 @@ class Postgres:
         # No process of the cluster is left, so this file is stale; PostgreSQL would refuse to start if some
         # other program has been given the number in it since.
         (self._data / "postmaster.pid").unlink(missing_ok=True)
-        settings = SETTINGS | {"port": str(self.port)} | (FAST_SETTINGS if self.fast else {})
         self._started = process.start(
             [
                 binaries() / "postgres",
                 "-D",
                 self._data,
-                *(f"--{key}={value}" for key, value in settings.items()),
+                *(f"--{key}={value}" for key, value in self.settings.items()),
             ],
             self.directory,
             log=self.log_path,

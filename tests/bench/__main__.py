@@ -16,7 +16,7 @@ from tests.bench import agent, calls, capacity, effect, growth, imports, lists, 
 from tests.calls.exchange import (
     AgentProcess,
     prepare_database,
-    private_postgres,
+    production_postgres,
     query,
     running_asterisk,
     settings,
@@ -41,7 +41,7 @@ class Place:
 
 @contextmanager
 def place() -> Iterator[Place]:
-    with private_postgres() as cluster, tempfile.TemporaryDirectory() as logs:
+    with production_postgres() as cluster, tempfile.TemporaryDirectory() as logs:
         cluster.create_database("bench")
         url = prepare_database(cluster, "bench")
         app = create_app(settings(url))

@@ -21,7 +21,7 @@ from tests.calls.exchange import (
     AMI_SECRET,
     AgentProcess,
     prepare_database,
-    private_postgres,
+    production_postgres,
     query,
     running_asterisk,
     settings,
@@ -53,7 +53,7 @@ class Place:
 
 @contextmanager
 def place() -> Iterator[Place]:
-    with private_postgres() as cluster, tempfile.TemporaryDirectory() as folder:
+    with production_postgres() as cluster, tempfile.TemporaryDirectory() as folder:
         cluster.create_database("agent")
         url = prepare_database(cluster, "agent")
         app = create_app(settings(url))

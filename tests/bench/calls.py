@@ -19,7 +19,7 @@ import psycopg2
 from flask.testing import FlaskClient
 from psycopg2.extensions import connection as Connection
 
-from tests.calls.exchange import prepare_database, private_postgres, settings
+from tests.calls.exchange import prepare_database, production_postgres, settings
 from tests.conftest import make_user, signed_in
 from webapp import create_app
 
@@ -81,7 +81,7 @@ VALUES ('pbx1', %s, %s, %s, '61.2', '60.3', 'ANSWERED', %s, %s, %s, 'outbound', 
 @contextmanager
 def carrier(count: int) -> Iterator[tuple[str, Connection]]:
     """A database with so many calls of the last year in it."""
-    with private_postgres() as cluster:
+    with production_postgres() as cluster:
         cluster.create_database("calls")
         url = prepare_database(cluster, "calls")
         connection = psycopg2.connect(url.replace("+psycopg2", ""))

@@ -30,7 +30,7 @@ from tests.calls.exchange import (
     VAR,
     AgentProcess,
     prepare_database,
-    private_postgres,
+    production_postgres,
     query,
     settings,
     until,
@@ -130,7 +130,7 @@ class Carrier:
 def carrier(size: Size, extra: str = "", **values: object) -> Iterator[Carrier]:
     """Made through the projection, and written with COPY. `extra` statements, with `values`, make more things."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))  # What is saved here is no news.
-    with private_postgres() as cluster, tempfile.TemporaryDirectory(prefix="aa-bench-") as folder:
+    with production_postgres() as cluster, tempfile.TemporaryDirectory(prefix="aa-bench-") as folder:
         cluster.create_database("bench")
         url = prepare_database(cluster, "bench")
         app = create_app(settings(url))

@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, text
 
 from schema import migrate
-from tests.calls.exchange import private_postgres, settings
+from tests.calls.exchange import production_postgres, settings
 from tests.conftest import make_user, signed_in
 from webapp import create_app, store
 from webapp.customers.models import Customer
@@ -136,7 +136,7 @@ def _timed(action: Callable[[], object]) -> float:
 
 def main() -> None:
     print(f"{'Seconds, of files of 100 000 DIDs and of 300 000 tariffs':<72}{'once':>10}")
-    with private_postgres() as cluster:
+    with production_postgres() as cluster:
         cluster.create_database("imports")
         migrate.upgrade(cluster.url("imports"))
         for name, seconds in rows(cluster.url("imports")):

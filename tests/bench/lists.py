@@ -14,7 +14,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select, text
 
-from tests.calls.exchange import prepare_database, private_postgres, settings
+from tests.calls.exchange import prepare_database, production_postgres, settings
 from tests.conftest import make_user, signed_in
 from webapp import create_app, paging
 from webapp.dids.lists import DIDS
@@ -67,7 +67,7 @@ PAGES = {
 
 @contextmanager
 def long_lists() -> Iterator[tuple[Flask, FlaskClient]]:
-    with private_postgres() as cluster:
+    with production_postgres() as cluster:
         cluster.create_database("lists")
         app = create_app(settings(prepare_database(cluster, "lists")))
         app.config.update(WTF_CSRF_ENABLED=False)

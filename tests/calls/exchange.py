@@ -11,9 +11,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from cryptography import x509
@@ -60,16 +61,32 @@ _media = itertools.cycle(random.sample(range(10_000, 21_000, MEDIA_PORTS), k=27)
 
 
 @contextmanager
-def private_postgres() -> Iterator[Postgres]:
+def private_postgres(settings: Mapping[str, str] = MappingProxyType({})) -> Iterator[Postgres]:
     """A PostgreSQL of our own, without fsync. (Not below pytest's folders, which its user may not enter.)"""
     with tempfile.TemporaryDirectory(prefix="aa-pg-", ignore_cleanup_errors=True) as directory:
         Path(directory).chmod(0o755)
-        postgres = Postgres(Path(directory) / "cluster", fast=True)
+        postgres = Postgres(Path(directory) / "cluster", fast=True, settings=settings)
         postgres.start()
         try:
             yield postgres
         finally:
             postgres.stop("immediate")
+
+
+def production_postgres() -> AbstractContextManager[Postgres]:
+    """The same for measurements, with the settings that an installation on this machine would have."""
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**20
+    return private_postgres(postgresql_settings(memory, os.cpu_count() or 1))
+
+
+def postgresql_settings(memory: int, cores: int) -> dict[str, str]:
+    """Those of a server with so many MB of memory, as deploy/install sets them."""
+    program = Path(__file__).parents[2] / "deploy/production/postgresql-settings"
+    said = subprocess.run(
+        [program, str(memory), str(cores)], capture_output=True, text=True, check=True
+    ).stdout
+    lines = [line for line in said.splitlines() if line and not line.startswith("#")]
+    return dict(line.split(" = ") for line in lines)
 
 
 def settings(url: str) -> Settings:

@@ -18,6 +18,7 @@ from flask.testing import FlaskClient
 from deploy.embedded.asterisk import DATABASE_PATIENCE
 from deploy.embedded.postgres import binaries
 from deploy.embedded.run import DEFAULTS
+from tests.calls.exchange import postgresql_settings
 
 PROJECT = Path(__file__).parents[2]
 PRODUCTION = PROJECT / "deploy" / "production"
@@ -91,14 +92,6 @@ def test_postgresql_fits_the_machine(memory: int, cores: int) -> None:
 
 def test_postgresql_keeps_its_settings_when_memory_varies_a_little() -> None:
     assert postgresql_settings(15_995, 4) == postgresql_settings(15_890, 4)
-
-
-def postgresql_settings(memory: int, cores: int) -> dict[str, str]:
-    said = subprocess.run(
-        [PRODUCTION / "postgresql-settings", str(memory), str(cores)], capture_output=True, text=True, check=True
-    ).stdout
-    lines = [line for line in said.splitlines() if line and not line.startswith("#")]
-    return dict(line.split(" = ") for line in lines)
 
 
 def test_postgresql_knows_its_settings() -> None:
