@@ -23,7 +23,12 @@ class Unclear(ValueError):
 
 def zone() -> ZoneInfo:
     """The operator's time zone."""
-    return ZoneInfo(str(get_timezone() or "UTC"))
+    return _zone_of(get_timezone())
+
+
+@cache
+def _zone_of(zone: dt.tzinfo | None) -> ZoneInfo:
+    return ZoneInfo(str(zone or "UTC"))
 
 
 # ---- numbers

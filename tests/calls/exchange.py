@@ -82,9 +82,7 @@ def production_postgres() -> AbstractContextManager[Postgres]:
 def postgresql_settings(memory: int, cores: int) -> dict[str, str]:
     """Those of a server with so many MB of memory, as deploy/install sets them."""
     program = Path(__file__).parents[2] / "deploy/production/postgresql-settings"
-    said = subprocess.run(
-        [program, str(memory), str(cores)], capture_output=True, text=True, check=True
-    ).stdout
+    said = subprocess.run([program, str(memory), str(cores)], capture_output=True, text=True, check=True).stdout
     lines = [line for line in said.splitlines() if line and not line.startswith("#")]
     return dict(line.split(" = ") for line in lines)
 

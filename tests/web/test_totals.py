@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
+import itertools
 import re
 from decimal import Decimal
 from typing import Any
@@ -21,7 +22,7 @@ from tests.web.html import facts, rows
 from webapp.calls import totals
 from webapp.ext import db
 from webapp.reports import charts
-from webapp.reports.operations import BY
+from webapp.reports.operations import BY, COLUMNS
 
 NOW = dt.datetime.now(things.COMPANY)
 
@@ -176,6 +177,34 @@ def test_sorting(client: FlaskClient) -> None:
     page = client.get("/reports/totals?by=destination&sort=-cost").text
     assert re.search(r'aria-sort="descending">\s*<a class="sort" href="[^"]*sort=cost">Cost', page)
     assert client.get("/reports/totals?sort=nothing").status_code == 404
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+def test_what_is_sorted_by_is_what_is_shown(client: FlaskClient, column: str) -> None:
+    """PostgreSQL sorts, and what a line shows is worked out here."""
+    _calls(60)
+    shown = [Decimal(line[column]) for line in _file(client, by="cause", sort=column) if line[column]]
+    assert shown == sorted(shown)
+    for by in ("destination", "customer", "gateway"):
+        upwards, downwards = (_file(client, by=by, sort=sign + column) for sign in ("", "-"))
+        shown = [Decimal(line[column]) for line in upwards if line[column]]
+        assert shown == sorted(shown)
+        assert [Decimal(line[column]) for line in downwards if line[column]] == shown[::-1]
+
+
+@pytest.mark.parametrize("has_later_calls", [False, True])
+def test_weeks_and_days_tell_of_any_period(client: FlaskClient, has_later_calls: bool) -> None:
+    """Destinations have totals by the week, of which a period may cut off some days."""
+    smallest = Decimal("0.00000001")  # A bit for each day.
+    for days in range(-3 if has_later_calls else 0, 40):
+        things.call(_at(days), destination="ab"[days % 2], price=2 ** (days + 3) * smallest)
+    for start, end in itertools.product(range(0, 40, 3), range(-1, 40)):
+        if start >= end:
+            period = {"start": _at(start).date().isoformat(), "end": _at(end).date().isoformat()}
+            every = range(end, start + 1) if has_later_calls else range(max(end, 0), start + 1)
+            due = {name: smallest * sum(2 ** (days + 3) for days in every if "ab"[days % 2] == name) for name in "ab"}
+            found = {line["name"]: Decimal(line["price"]) for line in _file(client, by="destination", **period)}
+            assert found == {name: price for name, price in due.items() if price}, period
 
 
 def test_days_without_calls_have_lines(client: FlaskClient) -> None:

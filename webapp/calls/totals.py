@@ -5,15 +5,34 @@ from __future__ import annotations
 import datetime as dt
 import re
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from decimal import Decimal
+from functools import cache
 from operator import attrgetter, sub
 from typing import Any
 
 from psycopg2.errors import QueryCanceled
 from pydantic import BaseModel, Field
-from sqlalchemy import BigInteger, ColumnElement, Row, Select, cast, func, select, text
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    DateTime,
+    Numeric,
+    Row,
+    Select,
+    Text,
+    cast,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    text,
+    tuple_,
+    union_all,
+)
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import aliased
 
@@ -111,6 +130,8 @@ class Totals:
     cost: Decimal = Decimal(0)
     price: Decimal = Decimal(0)
 
+    # What is derived of sums here, measure() derives in SQL.
+
     @property
     def minutes(self) -> Decimal:
         return _tenths(Decimal(self.seconds) / 60)
@@ -186,12 +207,19 @@ class TotalsAnswer(BaseModel):
 SUMS = ("calls", "answered", "short", "seconds", "billed_seconds", "pdd_calls", "pdd", "cost", "price")
 
 
-def kept_sums() -> list[ColumnElement[Any]]:
-    """The sums of Totals over rows of call_totals. (Of large numbers PostgreSQL makes a numeric.)"""
-    sums = [(name, func.coalesce(func.sum(getattr(CallTotal, name)), 0)) for name in SUMS]
-    return [(sum if name in ("cost", "price") else cast(sum, BigInteger)).label(name) for name, sum in sums]
+@cache
+def kept_sums(names: tuple[str, ...] = SUMS) -> list[ColumnElement[Any]]:
+    """The sums of Totals over rows of call_totals; NULL for those that nobody asks for, for it is half the work."""
+    return [_kept_sum(name) if name in names else cast(null(), BigInteger).label(name) for name in SUMS]
 
 
+def _kept_sum(name: str) -> ColumnElement[Any]:
+    """(Of large numbers PostgreSQL makes a numeric.)"""
+    found = func.coalesce(func.sum(getattr(CallTotal, name)), 0)
+    return (found if name in ("cost", "price") else cast(found, BigInteger)).label(name)
+
+
+@cache
 def counted_sums() -> list[ColumnElement[Any]]:
     """The sums of Totals over calls."""
     answered = Call.answered_at.is_not(None)
@@ -208,9 +236,38 @@ def counted_sums() -> list[ColumnElement[Any]]:
     ]
 
 
+def sums_of_all(every: Any) -> list[ColumnElement[Any]]:
+    """In each row of sums, the sums of all rows."""
+    sums = [(name, func.sum(every[name]).over()) for name in SUMS]
+    return [sum if name in ("cost", "price") else cast(sum, BigInteger) for name, sum in sums]
+
+
+def measure(sums: Any, name: str) -> ColumnElement[Any]:
+    """What Totals.<name> is, by columns of sums: to sort by, so minutes may as well be seconds."""
+    of_what = {
+        "asr": ("answered", "calls"),
+        "acd": ("seconds", "answered"),
+        "pdd": ("pdd", "pdd_calls"),
+        "minutes": ("seconds",),
+        "billed_minutes": ("billed_seconds",),
+    }
+    margin: ColumnElement[Any] = sums.price - sums.cost
+    if name == "margin":
+        return margin
+    if name == "margin_rate":
+        return margin / func.nullif(sums.price, 0)
+    column, *by = of_what.get(name, (name,))
+    return cast(sums[column], Numeric) / func.nullif(sums[by[0]], 0) if by else sums[column]
+
+
 def totals_of(row: Row[Any]) -> Totals:
     """A row of which the last columns are the sums."""
     return Totals(*row[-len(SUMS) :])
+
+
+def first_totals_of(row: Row[Any]) -> Totals:
+    """A row that begins with a thing and its sums."""
+    return Totals(*row[1 : 1 + len(SUMS)])
 
 
 # ---- what the database keeps
@@ -224,9 +281,11 @@ DIMENSIONS = {
     "did": "did",
     "cause": "cause",
 }
-# ... all by the day, and some by the hour. All calls of a day are those of all its causes, a provider's those of its
-# gateways.
+# ... all by the day, some by the hour, and one by the week as well. All calls of a day are those of all its causes, a
+# provider's those of its gateways.
 BY_HOUR = {"all", "customer", "provider", "gateway"}
+BY_WEEK = {"destination"}
+WEEK = 7 * 86400
 
 
 @dataclass(frozen=True)
@@ -283,30 +342,69 @@ def thing_of(dimension: str) -> ColumnElement[str]:
     return CallTotal.thing.expression
 
 
-def rows_kept(period: Period, whose: Kept, unit: str) -> list[ColumnElement[bool]]:
-    """The conditions that leave the rows of call_totals that tell of a period, by the hour or by the day."""
+def rows_kept(
+    period: Period, whose: Kept, unit: str, things: Sequence[str] | None = None, *, each: bool = False
+) -> list[ColumnElement[bool]]:
+    """The conditions that leave the rows of call_totals that tell of a period, by the hour or by the day.
+
+    A few `things` are looked up in the index at each moment, instead of reading all there are. `each` says that days
+    are told apart.
+    """
     stored = "cause" if (whose.dimension, unit) == ("all", "day") else whose.dimension.replace("provider", "gateway")
-    conditions = [
-        CallTotal.dimension == stored,
-        CallTotal.period == unit,
-        CallTotal.starts_at >= period.start,
-        CallTotal.starts_at < period.end,
-    ]
     if whose.thing:
-        conditions += [thing_of(whose.dimension) == whose.thing, of_few(period, unit)]
+        things = [whose.thing]
+    conditions = [CallTotal.dimension == stored]
+    if whose.dimension in BY_WEEK and not each:
+        conditions.append(_of_weeks_and_days(period, things))
+    else:
+        conditions += [CallTotal.period == unit, *within(CallTotal, period)]
+        if things is not None:
+            conditions += [CallTotal.starts_at.in_(_moments(period, unit)), thing_of(whose.dimension).in_(things)]
     return [*conditions, CallTotal.direction == whose.direction] if whose.direction else conditions
 
 
-def of_few(period: Period, unit: str) -> ColumnElement[bool]:
-    """A condition by which few things are looked up in the index at each moment, instead of reading all of them."""
+def within(kind: Any, period: Period) -> list[ColumnElement[bool]]:
+    """The conditions that leave the rows of call_totals that begin in a period."""
+    return [kind.starts_at >= period.start, kind.starts_at < period.end]
+
+
+def _moments(period: Period, unit: str) -> Select[Any]:
+    """The hours or days of a period in which there were calls."""
     every = aliased(CallTotal)
-    moments = select(every.starts_at).where(
-        every.dimension == {"day": "cause", "hour": "all"}[unit],
-        every.period == unit,
-        every.starts_at >= period.start,
-        every.starts_at < period.end,
+    stored = {"day": "cause", "hour": "all"}[unit]
+    return select(every.starts_at).where(every.dimension == stored, every.period == unit, *within(every, period))
+
+
+def _of_weeks_and_days(period: Period, things: Sequence[str] | None) -> ColumnElement[bool]:
+    """A condition that leaves the rows of the weeks in a period, and those of the days before and after them.
+
+    The week that we are in is there as a whole, if there are no calls of a time to come.
+    """
+    first, last = -(-period.start.timestamp() // WEEK), period.end.timestamp() // WEEK
+    if period.end > dt.datetime.now(dt.UTC) and not _is_followed(period):
+        last += 1
+    weeks = [dt.datetime.fromtimestamp(week * WEEK, dt.UTC) for week in range(int(first), int(last))]
+    every = aliased(CallTotal)
+    days = select(every.period, every.starts_at).where(
+        every.dimension == "cause", every.period == "day", *within(every, period)
     )
-    return CallTotal.starts_at.in_(moments)
+    if weeks:
+        days = days.where(or_(every.starts_at < weeks[0], every.starts_at >= weeks[-1] + dt.timedelta(seconds=WEEK)))
+    starts = func.unnest(cast(weeks, ARRAY(DateTime(timezone=True))))
+    moments = union_all(days, select(literal("week"), starts))
+    if things is None:
+        return tuple_(CallTotal.period, CallTotal.starts_at).in_(moments)
+    moment = moments.subquery()
+    of_things = select(moment, func.unnest(cast(things, ARRAY(Text))))
+    return tuple_(CallTotal.period, CallTotal.starts_at, CallTotal.thing).in_(of_things)
+
+
+def _is_followed(period: Period) -> bool:
+    """Whether there are calls of days after a period."""
+    later = select(CallTotal.starts_at).where(
+        CallTotal.dimension == "cause", CallTotal.period == "day", CallTotal.starts_at >= period.end
+    )
+    return bool(db.session.scalar(select(later.exists())))
 
 
 def sums(values: Mapping[str, str], period: Period) -> Totals | None:

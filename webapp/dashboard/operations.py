@@ -26,7 +26,7 @@ from webapp.live.operations import CallsNow
 from webapp.nodes import operations as nodes
 from webapp.providers.models import Provider
 from webapp.reports import operations as reports
-from webapp.reports.operations import Report
+from webapp.reports.operations import Line, Report
 from webapp.routes.models import Route
 from webapp.unrated import operations as unrated
 
@@ -224,10 +224,10 @@ def last_hours() -> Report | None:
     return reports.report("hour", {"start": start.isoformat(), "end": end.isoformat()}, compared=False)
 
 
-def top_customers() -> Report | None:
+def top_customers() -> Sequence[Line]:
     """Who pays most today."""
     day = totals.local(_now()).date().isoformat()
-    return reports.report("customer", {"start": day, "end": day}, top=TOP, compared=False)
+    return reports.first_lines("customer", {"start": day, "end": day}, TOP)
 
 
 # ---- alarms

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask_babel import gettext, lazy_gettext
-from sqlalchemy import ColumnElement, Row, Text, cast, func, select
+from sqlalchemy import ColumnElement, Row, Select, Text, cast, func, select
 
 from webapp import typed
 from webapp.calls import totals
@@ -51,6 +51,7 @@ SERIES = ("day", "hour")
 TOP = 50
 MOST_HOURS, MOST_DAYS = 31, 400  # Of so many days at the most there are lines by the hour, and others.
 MOST_COMPARED = 500  # Of so many lines it is said what they were before.
+BRIEFLY = ("calls", "answered", "cost", "price")  # What an overview tells of its lines.
 
 _NAMED: dict[str, type[Any]] = {"customer": Customer, "provider": Provider, "gateway": Gateway}
 _COUNTED: dict[str, ColumnElement[Any]] = {
@@ -143,39 +144,89 @@ def report(
     `compared` says whether it is wanted what each line was before. NoSuch if a filter has no such value, TooLong.
     """
     period = period_of(by, values)
-    rows = _rows(by, values, period)
-    total = totals.sums(values, period) if rows is not None else None
-    if rows is None or total is None:
+    found = _first(by, values, period, sort or default_sort(by), None if by in SERIES else top)
+    # Every call has its day and its hour, but some have no gateway, or no destination.
+    total = found.total if found and by in SERIES else totals.sums(values, period) if found else None
+    if found is None or total is None:
         return None
-    lines = _sorted(_lines(by, rows, period), sort or default_sort(by))
-    count = len(lines) if top is None or by in SERIES else top
-    shown, others = lines[:count], totals.sum_of(line.totals for line in lines[count:])
-    without = total - others - totals.sum_of(line.totals for line in shown)
+    others = found.total - totals.sum_of(line.totals for line in found.lines)
+    without = total - found.total
     return Report(
         by=by,
         period=period,
-        lines=_compared(by, shown, values, period) if compared else shown,
-        others=others if len(lines) > count else None,
-        other_lines=len(lines) - len(shown),
+        lines=_compared(by, found.lines, values, period) if compared else found.lines,
+        others=others if found.count > len(found.lines) else None,
+        other_lines=found.count - len(found.lines),
         without=without if without.calls else None,
         total=total,
         before=totals.sums(values, period.before()),
     )
 
 
+def first_lines(by: str, values: Mapping[str, str], top: int) -> Sequence[Line]:
+    """Who pays most: only of BRIEFLY, and only where totals are kept of what the filters leave."""
+    found = _first(by, values, period_of(by, values), default_sort(by), top, BRIEFLY)
+    return found.lines if found else []
+
+
 # ---- the lines
 
 
-def _rows(by: str, values: Mapping[str, str], period: Period) -> Sequence[Row[Any]] | None:
-    """A row for each thing: what it is, and the sums."""
+@dataclass(frozen=True)
+class First:
+    """The first lines, how many there are in all, and what all of them come to."""
+
+    lines: list[Line]
+    count: int
+    total: Totals
+
+
+def _first(
+    by: str,
+    values: Mapping[str, str],
+    period: Period,
+    sort: str,
+    top: int | None,
+    names: tuple[str, ...] = totals.SUMS,
+) -> First | None:
+    """As many lines as are wanted, of thousands; None if it takes too long to count them."""
+    is_sorted_here = by in SERIES or sort.endswith("name")
+    query, is_kept = _sums(by, values, period, names)
+    query = _with_all(query, "" if is_sorted_here else sort, None if is_sorted_here else top)
+    rows = db.session.execute(query).all() if is_kept else totals.patiently(query)
+    if rows is None:
+        return None
+    lines = _lines(by, rows, period)
+    if is_sorted_here:
+        lines = _sorted(lines, sort)[:top]
+    if not rows:
+        return First(lines, len(lines), Totals())
+    thing_and_sums = 1 + len(totals.SUMS)
+    return First(lines, max(rows[0][thing_and_sums], len(lines)), totals.totals_of(rows[0]))
+
+
+def _sums(by: str, values: Mapping[str, str], period: Period, names: tuple[str, ...]) -> tuple[Select[Any], bool]:
+    """A row for each thing: what it is, and its sums. Whether that is kept, or to be counted."""
     if found := _kept(by, values, period):
         whose, unit = found
-        thing = _kept_thing(by, whose, unit)
-        query = select(thing, *totals.kept_sums()).where(*totals.rows_kept(period, whose, unit)).group_by(thing)
-        return db.session.execute(query).all()
-    thing = _COUNTED[by]
+        thing = _kept_thing(by, whose, unit).label("thing")
+        rows = totals.rows_kept(period, whose, unit, each=by in SERIES)
+        query = select(thing, *totals.kept_sums(names)).where(*rows)
+        return query.group_by(thing), True
+    thing = _COUNTED[by].label("thing")
     query = select(thing, *totals.counted_sums()).where(thing.is_not(None)).group_by(thing)
-    return totals.patiently(totals.narrowed(query, values, period))
+    return totals.narrowed(query, values, period), False
+
+
+def _with_all(query: Select[Any], sort: str, top: int | None) -> Select[Any]:
+    """The first rows of a query, each with the number and the sums of all of them."""
+    every = query.subquery("every")
+    found = select(every, func.count().over(), *totals.sums_of_all(every.c)).limit(top)
+    if not sort:
+        return found
+    column = totals.measure(every.c, sort.removeprefix("-"))
+    direction = column.desc() if sort.startswith("-") else column.asc()
+    return found.order_by(direction.nulls_last(), every.c.thing)
 
 
 def _kept(by: str, values: Mapping[str, str], period: Period) -> tuple[Kept, str] | None:
@@ -201,21 +252,22 @@ def _kept_thing(by: str, whose: Kept, unit: str) -> ColumnElement[Any]:
 
 def _lines(by: str, rows: Sequence[Row[Any]], period: Period) -> list[Line]:
     if by not in SERIES:
-        names = _names(by)
-        return [Line(row[0], names.get(row[0]) or _name(by, row[0]), totals.totals_of(row)) for row in rows]
+        names = _names(by, [row[0] for row in rows])
+        return [Line(row[0], names.get(row[0]) or _name(by, row[0]), totals.first_totals_of(row)) for row in rows]
     found: dict[str, Totals] = {}
     for row in rows:
         moment = totals.local(row[0])
         key = moment.date().isoformat() if by == "day" else moment.isoformat()
-        found[key] = found.get(key, Totals()) + totals.totals_of(row)
+        found[key] = found.get(key, Totals()) + totals.first_totals_of(row)
     return [Line(key, name, found.get(key, Totals())) for key, name in _moments(by, period).items()]
 
 
-def _names(by: str) -> dict[str, str]:
+def _names(by: str, things: Sequence[str]) -> dict[str, str]:
     if by not in _NAMED:
         return {}
     kind = _NAMED[by]
-    return {str(row.id): row.name for row in db.session.execute(select(kind.id, kind.name))}
+    query = select(kind.id, kind.name).where(kind.id.in_(things))
+    return {str(row.id): row.name for row in db.session.execute(query)}
 
 
 def _name(by: str, thing: str) -> str:
@@ -263,11 +315,8 @@ def _compared(by: str, lines: list[Line], values: Mapping[str, str], period: Per
         return lines
     whose, unit = found
     thing = totals.thing_of(whose.dimension)
-    query = select(thing, *totals.kept_sums()).where(
-        *totals.rows_kept(before, whose, unit),
-        totals.of_few(before, unit),
-        thing.in_([line.thing for line in lines]),
-    )
+    things = [line.thing for line in lines]
+    query = select(thing, *totals.kept_sums()).where(*totals.rows_kept(before, whose, unit, things))
     rows = {row[0]: totals.totals_of(row) for row in db.session.execute(query.group_by(thing))}
     return [Line(line.thing, line.name, line.totals, rows.get(line.thing, Totals())) for line in lines]
 

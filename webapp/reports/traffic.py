@@ -34,11 +34,7 @@ def traffic(numbers: Sequence[str], period: Period) -> dict[str, Traffic]:
     """That of some numbers, in two questions however many they are."""
     query = (
         select(CallTotal.thing, *totals.kept_sums())
-        .where(
-            *totals.rows_kept(period, _ALL, "day"),
-            totals.of_few(period, "day"),
-            CallTotal.thing.in_(numbers),
-        )
+        .where(*totals.rows_kept(period, _ALL, "day", numbers))
         .group_by(CallTotal.thing)
     )
     found = {row[0]: totals.totals_of(row) for row in db.session.execute(query)}

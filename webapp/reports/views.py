@@ -30,13 +30,12 @@ DRAWN = {"day": "margin", "hour": "calls"}
 @bp.get("/")
 @permission("reports.read")
 def index() -> Any:
-    parts = {
-        by: operations.report(by, {}, top=FEW, compared=False) for by in ("hour", "day", "destination", "customer")
-    }
+    parts = {by: operations.report(by, {}, compared=False) for by in ("hour", "day")}
     return render_template(
         "reports/index.html",
         parts=parts,
-        charts={by: of_lines(part.lines, DRAWN[by]) for by, part in parts.items() if part and by in SERIES},
+        tops={by: operations.first_lines(by, {}, FEW) for by in ("destination", "customer")},
+        charts={by: of_lines(part.lines, DRAWN[by]) for by, part in parts.items() if part},
         columns=COLUMNS,
         BY=BY,
     )

@@ -7,7 +7,8 @@ CREATE OR REPLACE FUNCTION public.totals_with(
 ) RETURNS SETOF public.call_totals
 LANGUAGE sql IMMUTABLE AS $$
 -- What one call adds to the totals: to those of everybody, of its customer and so on. They come in the order of the key,
--- in which they must be written, so that no two who write wait for each other.
+-- in which they must be written, so that no two who write wait for each other. A week is seven days, those that begin
+-- between two Thursdays of UTC: whatever day is the first of a week, and wherever a day begins, it is whole days.
 SELECT dimension, period, starts_at, thing, direction, 1::bigint, answered::bigint, short::bigint, seconds::bigint,
        billed_seconds::bigint, pdd_calls::bigint, pdd::bigint, cost, price
 FROM (VALUES
@@ -17,6 +18,7 @@ FROM (VALUES
     ('customer', 'ever', '1970-01-01 00:00+00', customer),
     ('customer', 'hour', hour, customer),
     ('destination', 'day', day, nullif(destination, '')),
+    ('destination', 'week', date_bin('7 days', day, '1970-01-01 00:00+00'), nullif(destination, '')),
     ('did', 'day', day, nullif(did, '')),
     ('gateway', 'day', day, gateway),
     ('gateway', 'hour', hour, gateway),
