@@ -172,6 +172,19 @@ def test_a_secret_that_everybody_may_read(place: Place) -> None:
     assert one(conf.secrets, place) == ("fault", "holds a secret, and everybody on this machine may read it")
 
 
+@pytest.mark.parametrize("text", [None, "", "; [transport-tls]\n", "[another]\nprotocol = tls\n"])
+def test_whoever_uses_tls_needs_it(place: Place, monkeypatch: pytest.MonkeyPatch, text: str | None) -> None:
+    monkeypatch.setattr(Place, "ask", lambda *_: [("gateway Carrier",)])
+    path = place.etc / "pjsip_tls.conf"
+    if text is not None:
+        path.write_text(text)
+
+    assert one(conf.tls, place)[0] == "fault"
+    assert "gateway Carrier cannot be reached" in one(conf.tls, place)[1]
+    path.write_text("[transport-tls](nat)\nprotocol = tls\n")
+    assert wrong(conf.tls, place) == []
+
+
 @pytest.mark.parametrize(
     ("name", "old", "new", "words"),
     [

@@ -52,7 +52,7 @@ CHECKS: dict[str, tuple[Check, ...]] = {
         rights.owner,
         rights.login_of_asterisk,
     ),
-    "Asterisk's files": (conf.files, conf.secrets, conf.agreement, conf.media_ports),
+    "Asterisk's files": (conf.files, conf.secrets, conf.agreement, conf.media_ports, conf.tls),
     "Asterisk": (
         asterisk.manager_interface,
         asterisk.name_of_node,

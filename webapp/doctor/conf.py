@@ -221,3 +221,33 @@ def media_ports(place: Place) -> Iterator[Finding]:
         )
     else:
         yield ok("Media ports", range_)
+
+
+_OVER_TLS = """
+    SELECT 'gateway ' || name FROM gateways WHERE enabled AND transport = 'tls'
+    UNION ALL
+    SELECT 'customer ' || code FROM customers WHERE enabled AND type = 'trunk' AND trunk_transport = 'tls'
+    ORDER BY 1
+"""
+
+
+def tls(place: Place) -> Iterator[Finding]:
+    """Asterisk takes TLS where somebody gave it a certificate. Whoever is told to use it is not reached without one."""
+    if not place.node:
+        return
+    path = place.etc / "pjsip_tls.conf"
+    try:
+        has_transport = ("transport-tls", "protocol=tls") in statements(path.read_text(errors="replace"))
+    except FileNotFoundError:
+        has_transport = False
+    except PermissionError:
+        raise NotLooked(f"{path} may not be read by you; run this as root") from None
+    wanted = [name for (name,) in place.ask(_OVER_TLS)]
+    if wanted and not has_transport:
+        yield fault(
+            "TLS",
+            f"{listed(wanted)} cannot be reached: {path} gives Asterisk no transport-tls",
+            "Write it as docs/encryption.md says and run: asterisk -rx 'core restart when convenient'",
+        )
+    elif has_transport:
+        yield ok("TLS", counted(len(wanted), "gateway or trunk uses it", "gateways and trunks use it"))
