@@ -168,6 +168,7 @@ def listen(page: Page) -> list[str]:
 
 def violations(page: Page) -> list[str]:
     """What axe finds wrong with a page for people who do not see it or use no mouse, in light and in dark."""
+    page.wait_for_load_state()  # A click on a link is over when the next page begins to come.
     theme = "document.documentElement.dataset.bsTheme"
     found = Axe().run(page).response["violations"]
     found += page.evaluate(
