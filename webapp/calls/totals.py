@@ -281,9 +281,10 @@ DIMENSIONS = {
     "did": "did",
     "cause": "cause",
 }
-# ... all by the day, some by the hour, and one by the week as well. All calls of a day are those of all its causes, a
-# provider's those of its gateways.
+# ... by the hour or by the day, by both, and one by the week as well. All calls of a day are those of all its causes, a
+# provider's those of its gateways, and a gateway's day is its hours.
 BY_HOUR = {"all", "customer", "provider", "gateway"}
+BY_DAY = {"all", "customer", "destination", "did", "cause"}
 BY_WEEK = {"destination"}
 WEEK = 7 * 86400
 
@@ -329,7 +330,7 @@ def _thing(name: str, value: str) -> str:
 
 def unit(period: Period, dimension: str) -> str:
     """By which totals a period is told, those of the days or of the hours; empty if by neither."""
-    if period.is_days:
+    if period.is_days and dimension in BY_DAY:
         return "day"
     return "hour" if period.is_hours and dimension in BY_HOUR else ""
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlencode
 
 from flask import Blueprint, abort, render_template, request, url_for
 from flask_babel import gettext
@@ -13,7 +12,6 @@ from werkzeug.wrappers import Response
 
 from webapp.calls import totals
 from webapp.calls.lists import CALLS
-from webapp.calls.totals import Period
 from webapp.export import csv_of, read, xlsx_of
 from webapp.listing import DrawnFilter, Head, NoSuch
 from webapp.permissions import permission
@@ -68,15 +66,9 @@ def totals_by() -> Any:
         drawn=DRAWN,
         largest=_largest(found),
         BY=BY,
-        calls_of=_calls_of(by, values, found.period) if found else None,
+        calls_of=operations.calls_of,
     )
     return page, 200 if found else 422
-
-
-def _calls_of(by: str, values: dict[str, str], period: Period) -> Callable[[str], str]:
-    """The addresses of the calls of lines. (With url_for() fifty of them would take a twentieth of the page's time.)"""
-    path = url_for("calls.index")
-    return lambda thing: f"{path}?{urlencode(operations.calls_of(by, thing, values, period))}"
 
 
 @bp.get("/totals.csv")

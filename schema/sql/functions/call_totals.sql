@@ -20,7 +20,6 @@ FROM (VALUES
     ('destination', 'day', day, nullif(destination, '')),
     ('destination', 'week', date_bin('7 days', day, '1970-01-01 00:00+00'), nullif(destination, '')),
     ('did', 'day', day, nullif(did, '')),
-    ('gateway', 'day', day, gateway),
     ('gateway', 'hour', hour, gateway),
     ('node', 'day', day, node)
 ) AS totals (dimension, period, starts_at, thing)
