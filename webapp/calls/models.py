@@ -135,8 +135,8 @@ class CallTotal(Base):
 
     __tablename__ = "call_totals"
 
-    # By the hour: all, customer, gateway. By the day: customer, destination (and by the week), did, cause, node. What is
-    # not there is the sum of what is: the day of a gateway is its hours, and a provider its gateways.
+    # By the hour: all, customer, gateway. By the day: customer, destination (and by the week), did, cause, node. What
+    # is not there is the sum of what is: the day of a gateway is its hours, and a provider its gateways.
     dimension: Mapped[str] = mapped_column(primary_key=True)
     period: Mapped[str] = mapped_column(primary_key=True)
     starts_at: Mapped[dt.datetime] = mapped_column(primary_key=True)  # A day's is the company's midnight.
