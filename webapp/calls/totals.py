@@ -244,20 +244,18 @@ def sums_of_all(every: Any) -> list[ColumnElement[Any]]:
 
 def measure(sums: Any, name: str) -> ColumnElement[Any]:
     """What Totals.<name> is, by columns of sums: to sort by, so minutes may as well be seconds."""
-    of_what = {
-        "asr": ("answered", "calls"),
-        "acd": ("seconds", "answered"),
-        "pdd": ("pdd", "pdd_calls"),
-        "minutes": ("seconds",),
-        "billed_minutes": ("billed_seconds",),
-    }
+    averages = {"asr": ("answered", "calls"), "acd": ("seconds", "answered"), "pdd": ("pdd", "pdd_calls")}
+    lengths = {"minutes": "seconds", "billed_minutes": "billed_seconds"}
     margin: ColumnElement[Any] = sums.price - sums.cost
     if name == "margin":
         return margin
     if name == "margin_rate":
         return margin / func.nullif(sums.price, 0)
-    column, *by = of_what.get(name, (name,))
-    return cast(sums[column], Numeric) / func.nullif(sums[by[0]], 0) if by else sums[column]
+    if name in averages:
+        what, by = averages[name]
+        return cast(sums[what], Numeric) / func.nullif(sums[by], 0)
+    found: ColumnElement[Any] = sums[lengths.get(name, name)]
+    return found
 
 
 def totals_of(row: Row[Any]) -> Totals:
