@@ -38,13 +38,16 @@ def seconds_of(pids: Iterable[int]) -> float:
 
 
 def memory(pids: Iterable[int]) -> float:
-    """Megabytes that these processes have for themselves and, of what they share, their part (PSS)."""
+    """Megabytes that these processes have for themselves and, of what they share, their part (PSS).
+
+    Without memory that is there to be shared, as PostgreSQL's buffers are: they fill up, and then stay as they are.
+    """
     total = 0
     for pid in pids:
         with suppress(OSError):
-            for entry in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-                if entry.startswith("Pss:"):
-                    total += int(entry.split()[1])
+            _, *entries = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+            sizes = {name: size for name, size, *_ in map(str.split, entries)}
+            total += int(sizes["Pss:"]) - int(sizes.get("Pss_Shmem:", 0))
     return total / 1024
 
 
