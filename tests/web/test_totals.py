@@ -6,6 +6,7 @@ import csv
 import datetime as dt
 import io
 import itertools
+import random
 import re
 from decimal import Decimal
 from typing import Any
@@ -181,15 +182,25 @@ def test_sorting(client: FlaskClient) -> None:
 
 @pytest.mark.parametrize("column", COLUMNS)
 def test_what_is_sorted_by_is_what_is_shown(client: FlaskClient, column: str) -> None:
-    """PostgreSQL sorts, and what a line shows is worked out here."""
-    _calls(60)
-    shown = [Decimal(line[column]) for line in _file(client, by="cause", sort=column) if line[column]]
+    """PostgreSQL sorts, and what a line shows is worked out here. Every column has an order of its own."""
+    dice = random.Random(1)
+    for _ in range(120):
+        answered = dice.random() < 0.6
+        things.call(
+            _at(dice.randrange(20)),
+            answered_at=_at(1) if answered else None,
+            destination=f"D{dice.randrange(30)}",
+            billsec=dice.choice([3, dice.randrange(600)]) if answered else 0,
+            billed_seconds=dice.randrange(600) if answered else 0,
+            pdd=dice.choice([None, dice.randrange(5000)]),
+            price=Decimal(dice.randrange(1000)) / 8 if answered else 0,
+            cost=Decimal(dice.randrange(1000)) / 16 if answered else 0,
+        )
+    upwards, downwards = (_file(client, by="destination", sort=sign + column) for sign in ("", "-"))
+    shown = [Decimal(line[column]) for line in upwards if line[column]]
+    assert len(set(shown)) > 3
     assert shown == sorted(shown)
-    for by in ("destination", "customer", "gateway"):
-        upwards, downwards = (_file(client, by=by, sort=sign + column) for sign in ("", "-"))
-        shown = [Decimal(line[column]) for line in upwards if line[column]]
-        assert shown == sorted(shown)
-        assert [Decimal(line[column]) for line in downwards if line[column]] == shown[::-1]
+    assert [Decimal(line[column]) for line in downwards if line[column]] == shown[::-1]
 
 
 @pytest.mark.parametrize("has_later_calls", [False, True])
