@@ -218,8 +218,10 @@ def test_a_flood_of_guesses_leaves_calls_alone_and_reads_little(carrier: Carrier
         return {table: count - before[table] for table, count in query(carrier.url, READS)}
 
     found = until(lambda: (found := reads())["ps_endpoints"] >= asked + 2 * tried and found, "the reads to be counted")
-    assert found["ps_endpoints"] < asked + 2 * tried + 100
-    assert sum(found.values()) - found["ps_endpoints"] < 100
+    # Reads before the flood are counted late, too, some forty in each table; one more for each request would be more.
+    late = asked // 2
+    assert found["ps_endpoints"] < asked + 2 * tried + late
+    assert sum(found.values()) - found["ps_endpoints"] < late
 
     assert carrier.reception.register(*RECEPTION) == 200
     assert carrier.reception.unregister(*RECEPTION) == 200
