@@ -95,7 +95,7 @@ class FakeAmi:
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Waits until something that came in makes the condition true."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while not condition():
                 self._news.clear()
                 await self._news.wait()

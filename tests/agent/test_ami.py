@@ -59,7 +59,7 @@ class Listener:
         self._hear(event["Event"])
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while not condition():
                 self._news.clear()
                 await self._news.wait()
@@ -117,7 +117,7 @@ async def connect(server: FakeAmi, listener: Listener) -> AsyncIterator[Connect]
     for link in links:
         link.close()
     if tasks:
-        _, pending = await asyncio.wait(tasks, timeout=5)
+        _, pending = await asyncio.wait(tasks, timeout=20)
         assert not pending
 
 
@@ -602,7 +602,7 @@ async def test_pauses_differ_from_one_another(connect: Connect, monkeypatch: pyt
 
     monkeypatch.setattr(random, "uniform", uniform)
     connect(secret="wrong")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await drew.wait()
     low, high = drawn[0]
     assert low < 1 < high
@@ -610,7 +610,7 @@ async def test_pauses_differ_from_one_another(connect: Connect, monkeypatch: pyt
 
 async def all_done() -> None:
     """Waits until there is no task but the test's own and the server's."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while any("FakeAmi" not in repr(task) for task in asyncio.all_tasks() - {asyncio.current_task()}):
             await asyncio.sleep(0)
 

@@ -375,7 +375,7 @@ async def keeping_books(agent: Agent) -> AsyncIterator[None]:
 
 
 async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not await asyncio.to_thread(true):
             await asyncio.sleep(0.02)
 
@@ -397,7 +397,7 @@ async def test_to_be_connected_again_is_to_be_back(engine: Engine, url: str) -> 
     woken, back = asyncio.Event(), asyncio.Event()
     task = asyncio.create_task(database.Listener(url, woken, back, retry_seconds=0.02).run())
     for _ in range(2):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await back.wait()
         back.clear()
         read(engine, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = 'LISTEN outbox'")

@@ -224,7 +224,7 @@ def query(url: str, statement: str, **values: Any) -> list[Any]:
         engine.dispose()
 
 
-def until(find: Callable[[], Any], what: str, timeout: float = 15) -> Any:
+def until(find: Callable[[], Any], what: str, timeout: float = 30) -> Any:
     """Wait until `find` finds something, and return it."""
     deadline = time.monotonic() + timeout
     while not (found := find()):

@@ -295,7 +295,7 @@ class Answering(Running):
     def __init__(self, scenario: Path, address: str, port: int, options: list[str], expect_calls: int) -> None:
         super().__init__(scenario, address, port, options)
         self._expect_calls = expect_calls
-        self._until(lambda: is_bound(address, port), "SIPp does not listen", 5)
+        self._until(lambda: is_bound(address, port), "SIPp does not listen", 30)
 
     @property
     def invites(self) -> list[SipMessage]:
@@ -363,7 +363,7 @@ class Calling(Running):
     """A party in the call that it placed."""
 
     def hang_up(self) -> None:
-        self._until(lambda: self.messages or not self._alive, "SIPp did not start", 5)
+        self._until(lambda: self.messages or not self._alive, "SIPp did not start", 30)
         super().hang_up()
 
     def wait(self, timeout: float = 30) -> CallResult:
