@@ -50,3 +50,4 @@ GRANT INSERT (id, endpoint, customer_id, dialed, caller, channels, direction, fo
 GRANT INSERT ON asterisk.cdr TO asterisk;
 GRANT USAGE ON SEQUENCE asterisk.cdr_id_seq TO asterisk;
 GRANT EXECUTE ON FUNCTION public.registering_node(text) TO asterisk;  -- Which the view own_registrations asks.
+GRANT EXECUTE ON FUNCTION asterisk.from_now(interval) TO asterisk;  -- Which the view call_answers asks.

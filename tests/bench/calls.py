@@ -20,6 +20,7 @@ import structlog
 from flask.testing import FlaskClient
 from psycopg2.extensions import connection as Connection
 
+from tests.bench.carrier import DAYS
 from tests.calls.exchange import prepare_database, production_postgres, settings
 from tests.conftest import make_user, signed_in
 from webapp import create_app
@@ -91,6 +92,7 @@ def carrier(count: int) -> Iterator[tuple[str, Connection]]:
             # As Asterisk's role has it. The rest is what one would give a database that is to take so much at once.
             cursor.execute("SET synchronous_commit = off; SET work_mem = '512MB'; SET maintenance_work_mem = '1GB'")
             cursor.execute(CARRIER)
+            cursor.execute(DAYS)
             cursor.execute("ALTER TABLE calls DISABLE TRIGGER count_new_call")
             _months(cursor)
             for first in range(1, count + 1, 500_000):
@@ -161,6 +163,27 @@ def routing(connection: Connection, count: int = 2000) -> Iterator[Figures]:
         yield "route_call", figures[100:]
 
 
+ASK = """INSERT INTO asterisk.call_requests (id, endpoint, customer_id, dialed, caller, channels, forwards)
+    VALUES (%s, 'trunk-c1', %s, %s, '551140001234', '1', '0')"""
+READ = "SELECT * FROM asterisk.call_answers WHERE id = %s"
+
+
+def asking(connection: Connection, count: int = 2000) -> Iterator[Figures]:
+    """What the dialplan asks before a call goes out, beside the function that answers alone."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id FROM customers LIMIT 50")
+        customers = [row[0] for row in cursor.fetchall()]
+        dice = random.Random(1)
+        asked, read = [], []
+        for n in range(count):
+            id, number = f"pbx1-{n}", f"55{dice.randrange(10, 99)}9{dice.randrange(10**7):08}"
+            question = (id, dice.choice(customers), number)
+            asked.append(_timed(lambda: cursor.execute(ASK, question)))  # noqa: B023 - called at once
+            read.append(_timed(lambda: cursor.execute(READ, [id])))  # noqa: B023 - called at once
+        yield "a question of the dialplan, with route_call in it", asked[100:]
+        yield "its answer", read[100:]
+
+
 def pages(client: FlaskClient, connection: Connection, rounds: int = 40) -> Iterator[Figures]:
     with connection.cursor() as cursor:
         cursor.execute(
@@ -220,6 +243,7 @@ def main(count: int = CALLS) -> None:
         for source in (
             landing(connection),
             routing(connection),
+            asking(connection),
             pages(client, connection),
             export(client, connection),
         ):

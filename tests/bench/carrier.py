@@ -142,6 +142,22 @@ def carrier(size: Size, extra: str = "", **values: object) -> Iterator[Carrier]:
             db.engine.dispose()
 
 
+# The days whose routing decisions are kept, as there would be by now.
+DAYS = """
+DO $$
+DECLARE
+    day date;
+BEGIN
+    FOR day IN
+        SELECT (now() AT TIME ZONE 'UTC')::date - n FROM settings, generate_series(1, call_requests_days) AS n
+    LOOP
+        EXECUTE format('CREATE TABLE asterisk.%I PARTITION OF asterisk.call_requests FOR VALUES FROM (%L) TO (%L)',
+                       'call_requests_' || to_char(day, 'YYYYMMDD'), day || ' 00:00+00', day + 1 || ' 00:00+00');
+    END LOOP;
+END $$
+"""
+
+
 def fill(made: Carrier, extra: str, values: Mapping[str, object]) -> None:
     secret = encrypt("the-secret-of-each-phone")
     connection = psycopg2.connect(made.url.replace("+psycopg2", ""))
@@ -149,6 +165,7 @@ def fill(made: Carrier, extra: str, values: Mapping[str, object]) -> None:
         with connection, connection.cursor() as cursor:
             cursor.execute("SET synchronous_commit = off")
             cursor.execute(FILL + extra, {**vars(made.size), "port": made.port, "secret": secret, **values})
+            cursor.execute(DAYS)
         with made.app.app_context():
             project_all(connection)
         connection.autocommit = True

@@ -270,6 +270,40 @@ def test_as_many_days_are_kept_as_the_settings_say(partitions: Connection) -> No
     assert ids(partitions) == ["default 1"]
 
 
+def test_a_question_does_not_look_at_all_the_days_that_are_kept(
+    partitions: Connection, asterisk: Connection, customer_id: str
+) -> None:
+    """PostgreSQL locks each table that a plan names, so the locks of a transaction tell what was looked at."""
+    ask(partitions, "SELECT keep_partitions()")
+    first = today(partitions)
+    for age in range(1, 91):
+        day = first - age * DAY
+        ask(
+            partitions,
+            f"CREATE TABLE asterisk.call_requests_{day:%Y%m%d} PARTITION OF asterisk.call_requests "
+            f"FOR VALUES FROM ('{day} 00:00+00') TO ('{day + DAY} 00:00+00')",
+        )
+    ask(partitions, "UPDATE customers SET calls_per_second = 1000 WHERE id = %s", customer_id)  # So these are counted.
+    for _ in range(10):  # What a session asks often has a plan of its own that is kept.
+        question(asterisk, customer_id=customer_id, dialed="5511987654321")
+
+    asterisk.autocommit = False
+    assert question(asterisk, customer_id=customer_id, dialed="5511987654321")["verdict"] == "route"
+    locked = ask(
+        partitions,
+        "SELECT DISTINCT relation::regclass::text FROM pg_locks WHERE pid = %s AND database = "
+        "(SELECT oid FROM pg_database WHERE datname = current_database()) AND relation::regclass::text ~ %s",
+        asterisk.info.backend_pid,
+        r"call_requests_\d{8}$",
+    )
+    asterisk.rollback()
+    asterisk.autocommit = True
+
+    names = {name for (name,) in locked}
+    assert f"asterisk.call_requests_{first:%Y%m%d}" in names
+    assert len(names) <= 2  # Around midnight there are two.
+
+
 @pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/Sao_Paulo", "Pacific/Kiritimati"])
 def test_a_day_is_the_same_day_for_whoever_asks(partitions: Connection, zone: str) -> None:
     """Agents are configured by different people, and a day that begins elsewhere would overlap another."""

@@ -44,7 +44,8 @@ _OPEN = text("""
                OR c.created_at + c.max_minutes * interval '1 minute' < now() AS unwanted,
            p.state = 'calling' AND EXISTS (
                SELECT FROM asterisk.call_requests r
-               WHERE r.id = p.id::text AND r.requested_at > now() - interval '10 minutes'
+               WHERE r.id = p.id::text
+                 AND r.requested_at BETWEEN asterisk.from_now('-10 minutes') AND asterisk.from_now('1 minute')
            ) AS dialled,
            coalesce(p.called_at, p.asked_at) < now() - :late * interval '1 second' AS late
     FROM public.conferences c

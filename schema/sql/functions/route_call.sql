@@ -88,6 +88,10 @@ LANGUAGE plpgsql STABLE AS $$
 -- do is 21, "call rejected", 403: 402 is reserved in SIP, and no cause becomes it. Where the customer's own room is
 -- taken, 34 ("no circuit available") and 42 ("switching equipment congestion") are what the words say; both become 503,
 -- which lets a PBX with a second carrier try there (RFC 3261, 21.5.4), as 486 would not: nobody is busy.
+DECLARE
+    -- The planner sees what variables hold, and so which day's partition is meant.
+    a_second_ago timestamptz := now() - interval '1 second';
+    soon timestamptz := now() + interval '1 minute';
 BEGIN
     IF tariff.price_per_minute > customer.max_price_per_minute THEN
         RETURN public.refused('too_dear', 21);
@@ -96,7 +100,7 @@ BEGIN
     ELSIF customer.calls_per_second > 0 AND customer.calls_per_second <= (
         -- Those that were refused do not count, else who never stops asking would never be let through again.
         SELECT count(*) FROM asterisk.call_requests r
-        WHERE r.requested_at > now() - interval '1 second' AND r.customer_id = customer.id::text
+        WHERE r.requested_at BETWEEN a_second_ago AND soon AND r.customer_id = customer.id::text
           AND r.verdict IN ('route', 'did')
     ) THEN
         RETURN public.refused('calls_per_second', 42);
