@@ -25,11 +25,12 @@ has_asterisk() {
     [ "${version:-0}" -ge 20 ] && ls /usr/lib/*/asterisk/modules/res_config_pgsql.so >/dev/null 2>&1
 }
 
-# Whether the system has a package of such an Asterisk.
+# Whether the system has a package of the version that all of this is tried with. (Ubuntu 24.04 has 20.6, in which calls
+# wait while the addresses of trunks are read anew.)
 offers_asterisk() {
     local version
     version=$(apt-cache policy asterisk | sed --quiet 's/.*Candidate: \([0-9]*:\)\?\([0-9]*\)\..*/\2/p')
-    [ "${version:-0}" -ge 20 ]
+    [ "${version:-0}" -ge 22 ]
 }
 
 install_packages() {
@@ -61,8 +62,8 @@ unpack_asterisk() {
     say "Downloading Asterisk to $home/asterisk"
     mkdir -p "$home"
     rm -rf "$home/asterisk.unfinished"
-    # Debian 12 and 13 have no Asterisk, so it comes from Debian's unstable branch, unpacked and not installed: no script
-    # of a package runs. A mirror of that branch may lag beyond its expiry date.
+    # It comes from Debian's unstable branch, unpacked and not installed: no script of a package runs. A mirror of that
+    # branch may lag beyond its expiry date.
     quietly mmdebstrap --mode=chrootless --variant=extract --include=asterisk \
         --aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Check-Valid-Until "false"' \
         sid "$home/asterisk.unfinished" ||

@@ -64,6 +64,12 @@ def test_a_healthy_one_has_no_fault(place: Place, check: Check) -> None:
     assert [each.state for each in _alone(check, place)] == ["ok"]
 
 
+def test_a_certified_version_is_one(place: Place) -> None:
+    place.answers["core show version"] = "Asterisk certified/20.18.2-cert1 built by x"
+
+    assert [(each.state, each.found) for each in _alone(versions.asterisk, place)] == [("ok", "20.18.2")]
+
+
 @pytest.mark.parametrize("check", HEALTHY)
 def test_without_an_asterisk_nobody_asks(place: Place, check: Check) -> None:
     place.node = False
@@ -81,6 +87,13 @@ def test_without_an_asterisk_nobody_asks(place: Place, check: Check) -> None:
             "22.10.1",
             "23.4.1",
             ("warning", "23.4.1, with which nobody has tried this"),
+        ),
+        (
+            versions.asterisk,
+            "core show version",
+            "22.10.1",
+            "20.6.0~dfsg",
+            ("warning", "20.6.0, in which calls wait while addresses of trunks are read anew"),
         ),
         (
             asterisk.name_of_node,

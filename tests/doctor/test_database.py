@@ -136,6 +136,24 @@ BROKEN = [
         "more than it needs: UPDATE (price) on public.calls",
         "GRANT UPDATE (price) ON public.calls TO PUBLIC",
     ),
+    (
+        rights.grants,
+        "fault",
+        "missing: EXECUTE on function public.registering_node(text)",
+        "REVOKE EXECUTE ON FUNCTION public.registering_node(text) FROM asterisk",
+    ),
+    (
+        rights.grants,
+        "fault",
+        "more than it needs: EXECUTE on function public.billed_seconds(integer, integer, integer)",
+        "GRANT EXECUTE ON FUNCTION public.billed_seconds(integer, integer, integer) TO PUBLIC",
+    ),
+    (
+        rights.grants,
+        "fault",
+        "more than it needs: EXECUTE on function public.somebodys()",
+        "CREATE FUNCTION public.somebodys() RETURNS integer LANGUAGE sql SECURITY DEFINER AS 'SELECT 1'",
+    ),
     (rights.grants, "fault", "more than it needs: USAGE on schema public", "GRANT USAGE ON SCHEMA public TO PUBLIC"),
     (rights.owner, "fault", "everybody may make tables", "GRANT CREATE ON SCHEMA public TO PUBLIC"),
     (

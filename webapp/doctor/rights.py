@@ -15,7 +15,7 @@ from webapp.doctor.findings import Finding, NotLooked, fault, listed, ok, warnin
 from webapp.doctor.place import Place, first_line
 
 # Grants are compared as texts such as "INSERT (dialed) on asterisk.call_requests".
-_GRANT = re.compile(r"GRANT\s+([^;]+?)\s+ON\s+(SCHEMA\s|SEQUENCE\s|TABLE\s)?([^;]+?)\s+TO\s+asterisk;")
+_GRANT = re.compile(r"GRANT\s+([^;]+?)\s+ON\s+(SCHEMA\s|FUNCTION\s|SEQUENCE\s|TABLE\s)?([^;]+?)\s+TO\s+asterisk;")
 _PRIVILEGE = re.compile(r"(\w+)\s*(?:\(([^)]*)\))?")
 _SETTING = re.compile(r"ALTER ROLE asterisk IN DATABASE %I SET (\w+) = (?:'')?(\w+)")
 
@@ -27,14 +27,13 @@ def _role_sql() -> str:
 
 
 def wanted_grants() -> set[str]:
-    """Those of role.sql, to relations, their columns and schemas."""
+    """Those of role.sql, to relations, their columns, schemas and functions."""
     wanted = set()
     for privileges, kind, names in _GRANT.findall(_role_sql()):
-        if names.startswith("FUNCTION"):
-            continue
+        prefix = f"{kind.strip().lower()} " if kind.strip() in ("SCHEMA", "FUNCTION") else ""
         for privilege, columns in _PRIVILEGE.findall(privileges):
             for name in re.split(r"\s*,\s*", names):
-                thing = f"schema {name}" if kind.strip() == "SCHEMA" else name
+                thing = f"{prefix}{name}"
                 for column in re.split(r"\s*,\s*", columns) if columns else [""]:
                     wanted.add(f"{privilege} ({column}) on {thing}" if column else f"{privilege} on {thing}")
     return wanted
@@ -82,7 +81,7 @@ def _owner(place: Place) -> str:
 
 
 def grants(place: Place) -> Iterator[Finding]:
-    """What role asterisk may do with tables."""
+    """What role asterisk may do with tables and functions. Those of extensions are everybody's."""
     rows = place.ask(
         """
         WITH who AS (SELECT oid FROM pg_roles WHERE rolname = 'asterisk'),
@@ -97,6 +96,12 @@ def grants(place: Place) -> Iterator[Finding]:
         WHERE a.grantee IN (0, who.oid) AND NOT t.attisdropped
         UNION SELECT a.privilege_type || ' on schema ' || n.nspname FROM ours n, aclexplode(n.nspacl) a, who
         WHERE a.grantee IN (0, who.oid)
+        UNION SELECT format('EXECUTE on function %s.%s(%s)', n.nspname, p.proname, oidvectortypes(p.proargtypes))
+        FROM pg_proc p JOIN ours n ON n.oid = p.pronamespace,
+             aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a, who
+        WHERE a.grantee IN (0, who.oid)
+          AND NOT EXISTS (SELECT FROM pg_depend d
+                          WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
         """
     )
     there, wanted = {row[0] for row in rows}, wanted_grants()

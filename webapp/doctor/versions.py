@@ -14,6 +14,8 @@ from webapp.doctor.findings import Finding, fault, listed, ok, warning
 from webapp.doctor.place import Place
 
 NEWEST_TRIED = 22  # Asterisk.
+# From these on calls go on while Asterisk reads the addresses of trunks and gateways anew (its commit 9c28709fca).
+UNHINDERED = {20: 18, 22: 8}
 
 
 def python(_: Place) -> Iterator[Finding]:
@@ -68,13 +70,19 @@ def postgresql(place: Place) -> Iterator[Finding]:
 def asterisk(place: Place) -> Iterator[Finding]:
     if not place.node:
         return
-    found = re.search(r"Asterisk (?:certified[/-])?(\d+)(\.[\d.]*\d)?", place.said("core show version"))
-    major, version = (int(found[1]), found[1] + (found[2] or "")) if found else (0, "unknown")
+    found = re.search(r"Asterisk (?:certified[/-])?((\d+)(?:\.(\d+))?[\d.]*)", place.said("core show version"))
+    version, major, minor = (found[1].rstrip("."), int(found[2]), int(found[3] or 0)) if found else ("unknown", 0, 0)
     if major < 20:
         yield fault("Asterisk", f"{version}, and this needs 20 or 22", "Upgrade Asterisk to 22.")
     elif major not in (20, NEWEST_TRIED):
         yield warning(
             "Asterisk", f"{version}, with which nobody has tried this", "Use Asterisk 22 (or 20) for customers' calls."
+        )
+    elif minor < UNHINDERED[major]:
+        yield warning(
+            "Asterisk",
+            f"{version}, in which calls wait while addresses of trunks are read anew",
+            f"Upgrade it to {major}.{UNHINDERED[major]} or newer.",
         )
     else:
         yield ok("Asterisk", version)
