@@ -53,7 +53,7 @@ translations: tools ## collect the texts for the translators, and compile what t
 soak: tools ## kill each part in turn during traffic, and try every fault longer and harder (about an hour)
 	SOAK=1 $(PYTEST) -s tests/calls/test_killings.py tests/faults/
 
-install-test: tools ## install, upgrade, damage and restore on a clean Debian 12 below ./var (root, ten minutes)
+install-test: tools ## install, upgrade, damage and restore on a clean Debian 12 below ./var (root; SUITE=trixie, noble: others)
 	$(PYTHON) -m tests.install.prove
 
 bench: tools ## measure, each beside its rival; B="capacity" measures one part (docs/benchmarks.md lists them)

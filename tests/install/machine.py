@@ -1,4 +1,4 @@
-"""A Debian of its own in a folder, with systemd running in it, for the proof of the installation."""
+"""A Debian or Ubuntu of its own in a folder, with systemd running in it, for the proof of the installation."""
 
 from __future__ import annotations
 
@@ -13,10 +13,17 @@ from pathlib import Path
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # What every server has; all else is to come with the installation.
 PACKAGES = "systemd,systemd-sysv,ca-certificates,iproute2,procps"
+# Ubuntu's fail2ban is in universe, which every Ubuntu that was installed has. Debian does not know Ubuntu's keys, so
+# that system comes without a look at its signature; what is installed in it later is looked at.
+UBUNTU = (
+    "--components=main,universe",
+    '--aptopt=Acquire::AllowInsecureRepositories "true"',
+    '--aptopt=APT::Get::AllowUnauthenticated "true"',
+)
 
 
 class Machine:
-    """One Debian below `root`. Until it is booted, `run` runs commands in it without systemd and with our network."""
+    """One system below `root`. Until it is booted, `run` runs commands in it without systemd and with our network."""
 
     def __init__(self, root: Path, environment: Mapping[str, str]) -> None:
         self.root = root
@@ -28,12 +35,15 @@ class Machine:
         """Unpack a fresh system; the archive of it is made once."""
         if not archive.exists():
             unfinished = archive.with_suffix(".unfinished.tar")
+            unfinished.parent.mkdir(parents=True, exist_ok=True)
             options = ["--variant=minbase", f"--include={PACKAGES}", "--aptopt=APT::Install-Recommends false"]
+            options += UBUNTU if suite == "noble" else ()
             subprocess.run(["mmdebstrap", "--quiet", *options, suite, unfinished], check=True)
             unfinished.rename(archive)
         shutil.rmtree(self.root, ignore_errors=True)
         self.root.mkdir(parents=True)
         subprocess.run(["tar", "-xf", archive, "-C", self.root, "--exclude=./dev/*"], check=True)
+        (self.root / "etc/apt/apt.conf.d/99mmdebstrap").unlink()
         # systemd would take that of our machine.
         (self.root / "etc/hostname").write_text("pbx\n")
         (self.root / "etc/hosts").write_text("127.0.0.1\tlocalhost\n")

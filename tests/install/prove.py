@@ -1,12 +1,14 @@
-"""`make install-test`: deploy/install on a clean Debian 12, really, with systemd running in a folder below ./var.
+"""`make install-test`: deploy/install on a clean system, really, with systemd running in a folder below ./var.
 
 Installed twice, upgraded during a call, attacked, damaged and restored; a further node joins. It takes some ten
 minutes, root, and the packages mmdebstrap, systemd-container and curl.
+SUITE says which system: bookworm (Debian 12), trixie (Debian 13) or noble (Ubuntu 24.04).
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -21,13 +23,17 @@ from typing import Any
 from tests.install.machine import Machine, wait_for
 
 PROJECT = Path(__file__).parents[2]
-FOLDER = PROJECT / "var" / "install"
+SUITE = os.environ.get("SUITE", "bookworm")
+# The version of each one's Python, for which packages are fetched.
+PYTHON = {"bookworm": "3.11", "trixie": "3.13", "noble": "3.12"}
+FOLDER = PROJECT / "var" / "install" / SUITE
+BASE = FOLDER / "base.tar"
 SOURCE = "/srv/asterisk-admin"
 WHEELS = "/srv/wheels"
 # An address of the machine's own that is not 127.0.0.1, and one from which it is attacked.
 ADDRESS, ATTACKER = "10.9.0.1", "10.9.0.2"
 STARTED = (
-    "systemctl show --property=ActiveEnterTimestampMonotonic postgresql@15-main asterisk nginx fail2ban"
+    "systemctl show --property=ActiveEnterTimestampMonotonic 'postgresql@*' asterisk nginx fail2ban"
     " asterisk-admin-web asterisk-admin-agent"
 )
 SNAPSHOT = (
@@ -76,6 +82,8 @@ def step(title: str, do: Callable[..., Any], *arguments: Any) -> Any:
 
 def prepare() -> None:
     """What is fetched once: the Python packages, in the versions of constraints.txt."""
+    if SUITE not in PYTHON:
+        sys.exit(f"SUITE is {SUITE}: one of {', '.join(PYTHON)} is needed.")
     for program in ("mmdebstrap", "systemd-nspawn", "curl"):
         if not shutil.which(program):
             sys.exit(f"{program} is missing: apt-get install mmdebstrap systemd-container curl")
@@ -83,6 +91,7 @@ def prepare() -> None:
     if not wheels.exists():
         unfinished = FOLDER / "wheels.unfinished"
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--dest", str(unfinished)]
+        command += ["--only-binary=:all:", f"--python-version={PYTHON[SUITE]}"]
         needed = ["setuptools>=77", *re.findall(r"^    (\S+==\S+)$", options("install_requires"), re.MULTILINE)]
         subprocess.run([*command, "--constraint", str(PROJECT / "constraints.txt"), *needed], check=True)
         unfinished.rename(wheels)
@@ -117,7 +126,7 @@ def install(machine: Machine, arguments: str = "") -> str:
 
 
 def install_without_systemd(machine: Machine) -> str:
-    machine.make("bookworm", FOLDER / "base.tar")
+    machine.make(SUITE, BASE)
     copy_source(machine)
     said = install(machine)
     assert "systemd is not running: start these by hand" in said
@@ -395,15 +404,16 @@ def healthy(machine: Machine) -> None:
 
 def further_node(machine: Machine, node: Machine) -> None:
     said = install(machine, f"--allow-node {ADDRESS}")
-    assert "systemctl restart postgresql@15-main" in said
+    assert "systemctl restart postgresql@" in said
     machine.run("systemctl restart postgresql")
-    node.make("bookworm", FOLDER / "base.tar")
+    node.make(SUITE, BASE)
     copy_source(node)
     shutil.copy(machine.root / "etc/asterisk-admin/node.env", node.root / "root/node.env")
     # What takes long to fetch and is the same everywhere.
     unpacked = "opt/asterisk-admin/asterisk"
-    (node.root / "opt/asterisk-admin").mkdir()
-    subprocess.run(["cp", "--archive", machine.root / unpacked, node.root / unpacked], check=True)
+    if (machine.root / unpacked).exists():
+        (node.root / "opt/asterisk-admin").mkdir()
+        subprocess.run(["cp", "--archive", machine.root / unpacked, node.root / unpacked], check=True)
     said = install(node, "--node pbx2 --from /root/node.env --no-start")
     assert "Node pbx2 is installed." in said
     assert not (node.root / "etc/postgresql").exists()
