@@ -51,7 +51,8 @@ translations: tools ## collect the texts for the translators, and compile what t
 	$(VENV)/bin/pybabel -q compile -d webapp/translations
 
 soak: tools ## kill each part in turn during traffic, and try every fault longer and harder (about an hour)
-	SOAK=1 $(PYTEST) -s tests/calls/test_killings.py tests/faults/
+	SOAK=1 $(PYTEST) -s tests/calls/test_killings.py
+	SOAK=1 $(PYTEST) tests/faults/
 
 install-test: tools ## install, upgrade, damage and restore on a clean Debian 12 below ./var (root; SUITE=trixie, noble: others)
 	$(PYTHON) -m tests.install.prove
