@@ -12,7 +12,7 @@ from pathlib import Path
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # What every server has; all else is to come with the installation.
-PACKAGES = "systemd,systemd-sysv,ca-certificates,iproute2,procps"
+PACKAGES = "apt,systemd,systemd-sysv,ca-certificates,iproute2,procps"
 # Ubuntu's fail2ban is in universe, which every Ubuntu that was installed has. Debian does not know Ubuntu's keys, so
 # that system comes without a look at its signature; what is installed in it later is looked at.
 UBUNTU = (
@@ -110,8 +110,8 @@ class Machine:
         return ["nsenter", f"--target={self._leader}", *spaces, "--", *shell]
 
     def _command(self) -> list[str]:
-        name = f"--machine={self.root.name}"
-        return ["systemd-nspawn", "--register=no", "--keep-unit", "--quiet", name, f"--directory={self.root}"]
+        options = ["--register=no", "--keep-unit", "--quiet", "--timezone=off"]
+        return ["systemd-nspawn", *options, f"--machine={self.root.name}", f"--directory={self.root}"]
 
     def _find_leader(self) -> bool:
         assert self._nspawn
