@@ -50,7 +50,7 @@ translations: tools ## collect the texts for the translators, and compile what t
 		--ignore-obsolete --width 110
 	$(VENV)/bin/pybabel -q compile -d webapp/translations
 
-soak: tools ## kill each part in turn during traffic, and try every fault longer and harder (about an hour)
+soak: tools ## kill each part in turn during traffic, and try every fault longer and harder (a quarter of an hour)
 	SOAK=1 $(PYTEST) -s tests/calls/test_killings.py
 	SOAK=1 $(PYTEST) tests/faults/
 
