@@ -9,6 +9,7 @@ from sqlalchemy import Engine, text
 
 from deploy.embedded.postgres import Postgres
 from tests.agent.test_outbox import read, write
+from tests.calls.exchange import until
 from webapp.agent import database, fraud
 
 CALL = """
@@ -93,6 +94,12 @@ def test_a_rule_is_looked_by_once_a_minute_by_whichever_agent(engine: Engine, ur
     other.dispose()
 
 
+LOCKS = """
+    SELECT count(*) FROM pg_locks
+    WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+
+
 def test_while_one_agent_looks_the_others_do_not(engine: Engine, url: str) -> None:
     write(engine, RULE.format("Dear", "armed"))
     other = database.engine(url, "pbx2")
@@ -100,7 +107,8 @@ def test_while_one_agent_looks_the_others_do_not(engine: Engine, url: str) -> No
         connection.execute(text("SELECT pg_advisory_lock(hashtext('asterisk-admin fraud'))"))
         fraud.look_by_rules(engine)
         assert read(engine, "SELECT count(*) FROM fraud_looks") == [(0,)]
-    other.dispose()  # It dies, and the lock with it.
+    other.dispose()  # It dies, and the lock with it, as soon as PostgreSQL has seen that.
+    until(lambda: read(engine, LOCKS) == [(0,)], "the lock to go")
     fraud.look_by_rules(engine)
     assert read(engine, "SELECT count(*) FROM fraud_cases") == [(1,)]
 

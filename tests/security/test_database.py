@@ -91,15 +91,16 @@ def test_it_may_not(asterisk: Connection, owner: Connection, statement: str) -> 
         ask(asterisk, statement)
 
 
-def test_it_calls_no_function_of_ours_but_the_one_its_view_asks(owner: Connection) -> None:
+def test_it_calls_no_function_of_ours_but_those_its_views_ask(owner: Connection) -> None:
     callable_ = ask(
         owner,
         "SELECT p.oid::regprocedure::text FROM pg_proc p "
         "WHERE p.pronamespace IN ('public'::regnamespace, 'asterisk'::regnamespace) "
         "AND has_function_privilege('asterisk', p.oid, 'EXECUTE') AND NOT EXISTS ("
-        "SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')",
+        "SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e') "
+        "ORDER BY 1",
     )
-    assert callable_ == [("registering_node(text)",)]
+    assert callable_ == [("asterisk.from_now(interval)",), ("registering_node(text)",)]
 
 
 def test_functions_with_the_owners_rights_look_among_temporary_things_last(owner: Connection) -> None:
