@@ -92,9 +92,10 @@ def carrier(count: int) -> Iterator[tuple[str, Connection]]:
             # As Asterisk's role has it. The rest is what one would give a database that is to take so much at once.
             cursor.execute("SET synchronous_commit = off; SET work_mem = '512MB'; SET maintenance_work_mem = '1GB'")
             cursor.execute(CARRIER)
-            cursor.execute(DAYS)
             cursor.execute("ALTER TABLE calls DISABLE TRIGGER count_new_call")
             _months(cursor)
+            cursor.execute(DAYS)
+            cursor.execute("SELECT keep_partitions()")  # As an agent does: those of today and later.
             for first in range(1, count + 1, 500_000):
                 last = min(first + 499_999, count)
                 cursor.execute(YEAR, {"first": first, "last": last, "count": count})
